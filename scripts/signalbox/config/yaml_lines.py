@@ -1,0 +1,85 @@
+"""Safe YAML with the line of every key, so that an error can point at what a person typed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+
+from signalbox.errors import InputError
+
+MAX_BYTES = 256 * 1024
+MAX_NODES = 20_000
+
+Lines = dict[tuple[str | int, ...], int]
+"""Path of keys and indexes → 1-based line."""
+
+
+def load_with_lines(data: bytes, where: str) -> tuple[Any, Lines]:
+    """Parse ``data`` with the safe loader; return the plain value and the line of every place.
+
+    Refused with the line: anything that is not UTF-8, more than one document, a key written twice
+    (YAML would let the last one win in silence), anchors and aliases (a small file can expand to a
+    huge one), more than 256 KiB.
+    """
+    if len(data) > MAX_BYTES:
+        raise InputError(f"the file is larger than {MAX_BYTES} bytes", where=where)
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise InputError("the file is not UTF-8", where=f"{where}:{line}") from None
+    try:
+        _refuse_aliases(text, where)
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise InputError("this is not YAML", where=f"{where}:{line}", why=error.problem or "") from None
+    except (yaml.YAMLError, RecursionError) as error:
+        raise InputError("this is not YAML", where=where, why=str(error).splitlines()[0]) from None
+    lines: Lines = {(): 1}
+    return (None if node is None else _plain(node, (), lines, where)), lines
+
+
+def _refuse_aliases(text: str, where: str) -> None:
+    for index, event in enumerate(yaml.parse(text, Loader=yaml.SafeLoader)):
+        line = event.start_mark.line + 1 if event.start_mark else 1
+        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
+            raise InputError("anchors and aliases are not allowed here", where=f"{where}:{line}")
+        if index > MAX_NODES:
+            raise InputError("the file has too many entries", where=f"{where}:{line}")
+
+
+def _plain(node: yaml.Node, path: tuple[str | int, ...], lines: Lines, where: str) -> Any:
+    lines.setdefault(path, node.start_mark.line + 1)
+    if isinstance(node, yaml.MappingNode):
+        mapping: dict[Any, Any] = {}
+        for key_node, value_node in node.value:
+            line = key_node.start_mark.line + 1
+            key = _scalar(key_node, where)
+            if not isinstance(key, str):
+                raise InputError(
+                    f"the key {key!r} is not text",
+                    where=f"{where}:{line}",
+                    fix=f'Write it in quotes: "{key_node.value}".',
+                )
+            if key in mapping:
+                raise InputError(f"the key {key!r} is written twice", where=f"{where}:{line}")
+            lines[(*path, key)] = line
+            mapping[key] = _plain(value_node, (*path, key), lines, where)
+        return mapping
+    if isinstance(node, yaml.SequenceNode):
+        return [_plain(item, (*path, index), lines, where) for index, item in enumerate(node.value)]
+    return _scalar(node, where)
+
+
+def _scalar(node: yaml.Node, where: str) -> Any:
+    line = node.start_mark.line + 1
+    if not isinstance(node, yaml.ScalarNode):
+        raise InputError("a key must be plain text", where=f"{where}:{line}")
+    try:
+        return yaml.SafeLoader("").construct_object(node)
+    except (yaml.YAMLError, ValueError) as error:
+        raise InputError(
+            "this value cannot be read", where=f"{where}:{line}", why=str(error).splitlines()[0]
+        ) from None
