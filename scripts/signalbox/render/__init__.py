@@ -1,0 +1,5 @@
+"""Decisions → summary, comment, text, page. Knows nothing of how a decision was made."""
+
+from signalbox.render.blocks import Block, Cell, Chart, Code, Fold, Table, Text
+
+__all__ = ["Block", "Cell", "Chart", "Code", "Fold", "Table", "Text"]

@@ -1,0 +1,167 @@
+"""Decisions as Markdown: step summaries and comments. Verdict, reason and next action come first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.resources import files
+from string import Template
+
+from signalbox.decision import Decision, Reason
+from signalbox.render import wording
+from signalbox.render.blocks import Block, Cell, Chart, Code, Fold, Table, Text
+from signalbox.render.escape import code_block, code_span, markdown_text
+
+COMMENT_LIMIT = 65_000
+"""Characters of a comment; GitHub refuses more than 65,536."""
+
+ROW_LIMIT = 200
+CHART_POINTS = 60
+"""Mermaid charts become unreadable, and slow, with more points than this."""
+
+
+def markdown(decision: Decision, blocks: Sequence[Block] = (), *, replay: str = "") -> str:
+    """The whole summary of a decision. ``replay`` is the command that makes it again."""
+    first, *others = decision.reasons or (Reason(code="none", text="No reason was recorded."),)
+    parts = [
+        wording.MODES[decision.mode],
+        _reasons(others),
+        *(block_markdown(block) for block in blocks),
+        _advice(decision),
+        _footer(decision, replay),
+    ]
+    return _template("summary.md").substitute(
+        sign=wording.sign(decision),
+        name=wording.name(decision),
+        verdict=markdown_text(decision.verdict),
+        subject=_subject(decision),
+        reason=markdown_text(first.text),
+        next=markdown_text(decision.next_action),
+        rest="\n\n".join(part for part in parts if part),
+    )
+
+
+def comment(decision: Decision, blocks: Sequence[Block] = (), *, replay: str = "") -> str:
+    """As :func:`markdown`, within what a comment may hold; whole blocks are left out from the end."""
+    kept = list(blocks)
+    while True:
+        dropped = len(blocks) - len(kept)
+        note = [Text(f"{dropped} more sections are in the run's summary.")] if dropped else []
+        text = markdown(decision, [*kept, *note], replay=replay)
+        if len(text) <= COMMENT_LIMIT or not kept:
+            return text[:COMMENT_LIMIT]
+        kept.pop()
+
+
+def block_markdown(block: Block) -> str:
+    """One block as Markdown."""
+    match block:
+        case Text():
+            return markdown_text(block.text, 8000)
+        case Code():
+            return code_block(block.text, block.language)
+        case Table():
+            return _table(block)
+        case Chart():
+            return _chart(block)
+        case Fold():
+            inner = "\n\n".join(block_markdown(item) for item in block.blocks)
+            return f"<details><summary>{markdown_text(block.title)}</summary>\n\n{inner}\n\n</details>"
+
+
+def _table(table: Table) -> str:
+    if not table.rows:
+        return f"{_title(table.title)}_Nothing to show._"
+    numeric = [
+        all(isinstance(row[i], (int, float, type(None))) for row in table.rows)
+        for i in range(len(table.columns))
+    ]
+    lines = [
+        "| " + " | ".join(markdown_text(column, 100) for column in table.columns) + " |",
+        "|" + "|".join("---:" if right else "---" for right in numeric) + "|",
+    ]
+    lines += ["| " + " | ".join(_cell(cell) for cell in row) + " |" for row in table.rows[:ROW_LIMIT]]
+    if len(table.rows) > ROW_LIMIT:
+        lines.append(f"\n_{len(table.rows) - ROW_LIMIT} more rows are in the artifact._")
+    return _title(table.title) + "\n".join(lines)
+
+
+def _cell(cell: Cell) -> str:
+    if cell is None:
+        return "–"
+    return markdown_text(cell, 300) if isinstance(cell, str) else wording.number(cell)
+
+
+def _chart(chart: Chart) -> str:
+    """A Mermaid chart with its numbers in a fold below, since Mermaid names no series."""
+    step = max(1, -(-len(chart.x) // CHART_POINTS))
+    picks = range(0, len(chart.x), step)
+    labels = ", ".join(f'"{_mermaid(str(chart.x[i]))}"' for i in picks)
+    lines = [
+        "```mermaid",
+        "xychart-beta",
+        f'    title "{_mermaid(chart.title)}"',
+        f'    x-axis "{_mermaid(chart.x_label)}" [{labels}]',
+        f'    y-axis "{_mermaid(chart.y_label)}"',
+    ]
+    drawn = []
+    for name, values in chart.series.items():
+        # Mermaid cannot draw a gap, and a gap drawn as zero would be a lie: such a series is only listed.
+        if any(values[i] is None for i in picks) or not chart.x:
+            continue
+        drawn.append(name)
+        lines.append(f"    {chart.kind} [{', '.join(f'{values[i]:.6g}' for i in picks)}]")
+    lines.append("```")
+    rows = tuple((str(chart.x[i]), *(values[i] for values in chart.series.values())) for i in picks)
+    table = block_markdown(Fold("The numbers", (Table((chart.x_label, *chart.series), rows),)))
+    if not drawn:
+        return f"**{markdown_text(chart.title)}**\n\n{table}"
+    legend = "_Lines, in order: " + ", ".join(markdown_text(name, 60) for name in drawn) + "._"
+    return "\n".join(lines) + f"\n\n{legend}\n\n{table}"
+
+
+def _mermaid(text: str) -> str:
+    return "".join(character for character in text if character.isalnum() or character in " .%/:-()")[:80]
+
+
+def _title(title: str) -> str:
+    return f"**{markdown_text(title)}**\n\n" if title else ""
+
+
+def _subject(decision: Decision) -> str:
+    subject = decision.subject
+    parts = [subject.repository, subject.commit[:12], subject.digest[:19], subject.environment]
+    shown = " · ".join(code_span(part) for part in parts if part)
+    return f" for {shown}" if shown else ""
+
+
+def _reasons(reasons: Sequence[Reason]) -> str:
+    if not reasons:
+        return ""
+    rows = tuple((reason.text, reason.effect or None, reason.code) for reason in reasons)
+    return _table(Table(("Also", "pushes to", "code"), rows))
+
+
+def _advice(decision: Decision) -> str:
+    if not decision.advice:
+        return ""
+    rows = tuple(
+        (item.source, item.verdict, item.text, "taken" if item.accepted else "refused", item.refused or None)
+        for item in decision.advice
+    )
+    return _table(Table(("Adviser", "asks for", "because", "", "note"), rows, title="Advice of a model"))
+
+
+def _footer(decision: Decision, replay: str) -> str:
+    parts = [
+        code_span(decision.id),
+        decision.decided_at,
+        f"policy {code_span(decision.policy.source)} at {code_span(decision.policy.sha256[:12])}",
+        code_span(decision.producer),
+    ]
+    if replay:
+        parts.append(f"again: {code_span(replay)}")
+    return f"<sub>{' · '.join(parts)}</sub>"
+
+
+def _template(name: str) -> Template:
+    return Template(files("signalbox.render").joinpath("templates", name).read_text(encoding="utf-8"))

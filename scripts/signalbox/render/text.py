@@ -1,0 +1,87 @@
+"""Decisions as plain text, for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from signalbox.decision import Decision
+from signalbox.render import wording
+from signalbox.render.blocks import Block, Cell, Chart, Code, Fold, Table, Text
+from signalbox.render.escape import shorten, visible
+
+_BARS = "▁▂▃▄▅▆▇█"
+_COLUMN_LIMIT = 70
+
+
+def text(decision: Decision, blocks: Sequence[Block] = (), *, replay: str = "") -> str:
+    """The decision as lines of text: verdict, reasons, next action, then the blocks."""
+    lines = [f"{wording.sign(decision)} {wording.name(decision)}: {visible(decision.verdict)}"]
+    lines += [f"   why: {visible(reason.text)}" for reason in decision.reasons]
+    lines.append(f"  next: {visible(decision.next_action)}")
+    if wording.MODES[decision.mode]:
+        lines.append(f"  mode: {wording.MODES[decision.mode]}")
+    for item in decision.advice:
+        taken = "taken" if item.accepted else "refused"
+        lines.append(f"advice: {visible(item.text)} ({taken}) {visible(item.refused)}".rstrip())
+    for block in blocks:
+        lines += ["", *block_text(block)]
+    if replay:
+        lines += ["", f"again: {visible(replay)}"]
+    return "\n".join(lines) + "\n"
+
+
+def block_text(block: Block) -> list[str]:
+    """One block as lines."""
+    match block:
+        case Text():
+            return [visible(line) for line in block.text.splitlines()]
+        case Code():
+            return ["    " + visible(line) for line in block.text.splitlines()]
+        case Table():
+            return _table(block)
+        case Chart():
+            width = max((len(name) for name in block.series), default=0)
+            lines = [f"{visible(block.title)} ({visible(block.y_label)} over {visible(block.x_label)})"]
+            return lines + [
+                f"  {visible(name):<{width}}  {_spark(values)}" for name, values in block.series.items()
+            ]
+        case Fold():
+            lines = [visible(block.title)]
+            for item in block.blocks:
+                lines += ["  " + line for line in block_text(item)]
+            return lines
+
+
+def _table(table: Table) -> list[str]:
+    rows = [[_cell(cell) for cell in row] for row in table.rows]
+    widths = [max(len(column), *(len(row[i]) for row in rows), 0) for i, column in enumerate(table.columns)]
+    lines = [visible(table.title)] if table.title else []
+    lines.append(
+        "  "
+        + "  ".join(
+            f"{column:<{width}}" for column, width in zip(table.columns, widths, strict=True)
+        ).rstrip()
+    )
+    for shown, row in zip(rows, table.rows, strict=True):
+        cells = (
+            f"{cell:<{width}}" if isinstance(raw, str) else f"{cell:>{width}}"
+            for cell, raw, width in zip(shown, row, widths, strict=True)
+        )
+        lines.append("  " + "  ".join(cells).rstrip())
+    return lines
+
+
+def _cell(cell: Cell) -> str:
+    if cell is None:
+        return "–"
+    return shorten(visible(cell), _COLUMN_LIMIT) if isinstance(cell, str) else wording.number(cell)
+
+
+def _spark(values: Sequence[float | None]) -> str:
+    known = [value for value in values if value is not None]
+    if not known:
+        return "(no data)"
+    low, high = min(known), max(known)
+    span = (high - low) or 1.0
+    marks = "".join(" " if v is None else _BARS[int((v - low) / span * (len(_BARS) - 1))] for v in values)
+    return f"{marks}  {wording.number(low)} … {wording.number(high)}"

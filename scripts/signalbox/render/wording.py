@@ -1,0 +1,50 @@
+"""How verdicts are said to people: a sign, a colour class and the words."""
+
+from __future__ import annotations
+
+from signalbox.decision import Decision, exit_code
+
+SIGNS = {0: "🟢", 1: "🔴", 3: "🟡"}
+TONES = {0: "go", 1: "stop", 3: "wait"}
+
+NAMES = {
+    "test-plan": "Test plan",
+    "risk": "Risk",
+    "concurrency": "Runner plan",
+    "promotion": "Promotion",
+    "rollout": "Rollout",
+    "evals": "Evals",
+    "gate": "Gate",
+    "readiness": "Release readiness",
+    "authorization": "Agent's action",
+}
+
+MODES = {
+    "observe": "Observing only: nothing was moved and nothing can fail because of this.",
+    "advise": "Advisory: shown to people, cannot fail the job.",
+    "enforce": "",
+}
+
+
+def sign(decision: Decision) -> str:
+    """One character that says permit, ask or deny; words always stand beside it."""
+    return SIGNS[exit_code(decision.kind, decision.verdict)]
+
+
+def tone(decision: Decision) -> str:
+    """``go``, ``wait`` or ``stop``, for style sheets."""
+    return TONES[exit_code(decision.kind, decision.verdict)]
+
+
+def name(decision: Decision) -> str:
+    """What this kind of decision is called."""
+    return NAMES.get(decision.kind, decision.kind)
+
+
+def number(value: float) -> str:
+    """A number as people write it: whole when it is, else up to four significant digits."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if value == int(value) and abs(value) < 1e15:
+        return str(int(value))
+    return f"{value:.4g}"
