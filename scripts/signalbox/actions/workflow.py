@@ -141,6 +141,16 @@ class Workflow:
         self._log.flush()
 
 
+def plain(text: str) -> str:
+    """``text`` on one line that the runner cannot take for a command.
+
+    The runner trims a line before it looks for ``::`` and finds the older ``##[`` anywhere in it.
+    """
+    line = "".join(character if character.isprintable() else " " for character in text).strip()
+    line = line.replace("##[", "## [")
+    return ": " + line[1:] if line.startswith("::") else line
+
+
 def _properties(item: Annotation) -> dict[str, str]:
     line = str(item.line) if item.file and item.line > 0 else ""
     return {"title": item.title, "file": item.file, "line": line}

@@ -1,0 +1,324 @@
+"""What every script shares: options, policy, the steps after a decision, errors and exit codes.
+
+A script names its options and a function; this module parses, loads the policy, runs the function,
+renders and records what it decided, and turns the verdict into the exit code. Every option can also
+come from the environment as ``SIGNALBOX_<OPTION>``: that is how ``action.yml`` passes its inputs, so
+that no value from outside ever stands where an option could.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import traceback
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TextIO
+
+import msgspec
+
+import signalbox
+from signalbox import config
+from signalbox.actions import Annotation, Level, Workflow, plain
+from signalbox.config import Policy
+from signalbox.decision import (
+    Decision,
+    PolicyRef,
+    Stamp,
+    Subject,
+    canonical,
+    digest_of,
+    exit_code,
+    format_time,
+    make_bundle,
+    sha256_hex,
+)
+from signalbox.errors import InputError, SignalboxError
+from signalbox.files import write_atomic
+from signalbox.render import Block
+
+PERMITS, DENIES, WRONG, ASKS = 0, 1, 2, 3
+
+EXIT_CODES = """\
+exit codes:
+  0  the verdict permits      1  it denies (block, rollback, FAIL)
+  2  the call or its input is wrong      3  a person must decide (hold, manual review, NOT_VERIFIED)
+  Under Actions (--format github) the job fails by --fail-on, and never in the modes observe and advise.
+
+Every option can also be given as an environment variable: --max-runners as SIGNALBOX_MAX_RUNNERS.
+"""
+
+
+class Context(msgspec.Struct, frozen=True):
+    """What a script's function is given."""
+
+    args: argparse.Namespace
+    repo: Path
+    policy: Policy
+    stamp: Stamp
+    environ: Mapping[str, str]
+    workflow: Workflow
+    log: TextIO
+
+    def say(self, text: str) -> None:
+        """One line of progress, on stderr; nothing in it can pass for a command to the runner."""
+        print(plain(text), file=self.log, flush=True)
+
+    def subject(self, *, commit: str = "", digest: str = "") -> Subject:
+        """What is decided about: this repository and environment, with the given commit and digest."""
+        return Subject(
+            repository=self.environ.get("GITHUB_REPOSITORY", ""),
+            commit=commit,
+            digest=digest,
+            environment=self.args.environment,
+        )
+
+
+class Result(msgspec.Struct, kw_only=True):
+    """What a script's function returns.
+
+    With a ``decision`` its ``inputs`` are needed too, so that the bundle can be replayed. ``blocks``
+    are shown below it; ``outputs`` are set beside ``verdict``, ``decision-id``, ``bundle`` and
+    ``bundle-sha256``. A script that decides nothing gives ``text`` and its own ``exit``.
+    """
+
+    decision: Decision | None = None
+    inputs: Any = None
+    blocks: Sequence[Block] = ()
+    outputs: Mapping[str, str] = {}
+    annotations: Sequence[Annotation] = ()
+    text: str = ""
+    summary: str = ""
+    exit: int = PERMITS
+
+
+class Command:
+    """One script's command line."""
+
+    def __init__(
+        self, prog: str, description: str, *, epilog: str = "", environ: Mapping[str, str] | None = None
+    ) -> None:
+        self.environ = os.environ if environ is None else environ
+        self.parser = argparse.ArgumentParser(
+            prog=f"{prog}.py",
+            description=description,
+            epilog=(epilog.strip() + "\n\n" if epilog else "") + EXIT_CODES,
+            formatter_class=_Formatter,
+            allow_abbrev=False,
+        )
+        self._own = self.parser.add_argument_group("what this script takes")
+        self._common()
+
+    def option(self, name: str, *, default: Any = "", **rest: Any) -> None:
+        """Add an option as argparse knows it; its default is taken from ``SIGNALBOX_<NAME>`` if set."""
+        self._add(self._own, name, default, rest)
+
+    def positional(self, name: str, **rest: Any) -> None:
+        """Add a positional argument (never read from the environment)."""
+        self._own.add_argument(name, **rest)
+
+    def run(self, function: Callable[[Context], Result], argv: Sequence[str] | None = None) -> int:
+        """Parse, load the policy, call ``function`` and finish; returns the exit code."""
+        args = self._parse(argv)
+        workflow = Workflow(self.environ, sys.stdout)
+        context = None
+        try:
+            context = self._context(args, workflow)
+            return _finish(context, function(context))
+        except SignalboxError as error:
+            _report_error(workflow, args, str(error))
+        except KeyboardInterrupt:
+            _report_error(workflow, args, "interrupted; what was written so far is kept")
+            return 130
+        except Exception as error:
+            # A fault of ours must look like one: never a verdict, never a green job in enforce.
+            with workflow.untrusted() if workflow.present else _nothing():
+                traceback.print_exc()
+            _report_error(workflow, args, f"a fault in {self.parser.prog}: {type(error).__name__}: {error}")
+        return _job_exit(context, args, WRONG)
+
+    def _common(self) -> None:
+        group = self.parser.add_argument_group("common to all scripts")
+
+        def add(name: str, default: str = "", **rest: Any) -> None:
+            self._add(group, name, default, rest)
+
+        add("--repo", ".", metavar="DIR", help="the repository's working tree")
+        add("--config", metavar="FILE", help=f"policy file in the repository (default {config.DEFAULT_FILE})")
+        add(
+            "--policy-ref",
+            metavar="REF",
+            help="read the policy at this commit, so that the change under "
+            "judgement cannot rewrite it (default: the working tree)",
+        )
+        add("--environment", metavar="NAME", help="development, staging or production")
+        add("--ledger", metavar="URL", help="record the decision there: a folder, or git:")
+        add("--out", metavar="FILE", help="write the decision as canonical JSON")
+        add("--bundles", metavar="DIR", help="leave the bundle that replay.py can make the decision from")
+        add("--format", choices=("text", "json", "github"), help="default: github under Actions, else text")
+        add("--mode", choices=("observe", "advise", "enforce"), help="instead of the policy's mode")
+        add(
+            "--fail-on",
+            choices=("block", "review", "never"),
+            help="in mode enforce under Actions: fail the job "
+            "on a denial (block, the default), also when a person must decide (review), or never",
+        )
+        self.parser.add_argument("--version", action="version", version=f"signalbox {signalbox.__version__}")
+
+    def _add(self, group: Any, name: str, default: Any, rest: dict[str, Any]) -> None:
+        variable = "SIGNALBOX_" + name.lstrip("-").replace("-", "_").upper()
+        given = self.environ.get(variable, "")
+        if given:
+            default = _from_environment(variable, given, rest, self.parser)
+            rest = {key: value for key, value in rest.items() if key != "required"}
+        group.add_argument(name, default=default, **rest)
+
+    def _parse(self, argv: Sequence[str] | None) -> argparse.Namespace:
+        args = self.parser.parse_args(argv)
+        if not args.format:
+            args.format = "github" if self.environ.get("GITHUB_ACTIONS") == "true" else "text"
+        if not args.bundles and args.format == "github" and self.environ.get("RUNNER_TEMP"):
+            args.bundles = str(Path(self.environ["RUNNER_TEMP"]) / "signalbox" / "bundles")
+        return args
+
+    def _context(self, args: argparse.Namespace, workflow: Workflow) -> Context:
+        repo = Path(args.repo)
+        if not repo.is_dir():
+            raise InputError("there is no such folder", where=args.repo, fix="Check --repo.")
+        policy = config.load(repo, args.config, args.policy_ref)
+        if args.mode and args.mode != policy.settings.mode:
+            settings = msgspec.structs.replace(policy.settings, mode=args.mode)
+            ref = PolicyRef(sha256=digest_of(settings), source=policy.ref.source, commit=policy.ref.commit)
+            policy = Policy(settings, ref)
+        args.mode = policy.settings.mode
+        commit = self.environ.get("SIGNALBOX_COMMIT", "")
+        producer = f"signalbox {signalbox.__version__}" + (f"@{commit}" if commit else "")
+        stamp = Stamp(id=str(uuid.uuid4()), at=format_time(datetime.now(UTC)), producer=producer)
+        return Context(args, repo, policy, stamp, self.environ, workflow, sys.stderr)
+
+
+class _Formatter(argparse.RawDescriptionHelpFormatter):
+    """Keeps examples as written and shows defaults only where there is one."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        if (
+            action.help
+            and action.default not in (None, "", False, argparse.SUPPRESS, [])
+            and "default" not in action.help
+        ):
+            return action.help + " (default %(default)s)"
+        return action.help
+
+
+class _nothing:
+    def __enter__(self) -> None: ...
+    def __exit__(self, *_: object) -> None: ...
+
+
+def _from_environment(
+    variable: str, given: str, rest: dict[str, Any], parser: argparse.ArgumentParser
+) -> Any:
+    if rest.get("action") == "store_true":
+        if given not in ("true", "false"):
+            parser.error(f"{variable} must be true or false, not {given!r}")
+        return given == "true"
+    choices = rest.get("choices")
+    if choices and given not in choices:
+        parser.error(f"{variable} must be one of {', '.join(choices)}, not {given!r}")
+    # argparse passes a default that is text through ``type`` itself; a list it takes as it is.
+    if rest.get("action") == "append":
+        convert = rest.get("type", str)
+        return [convert(line) for line in given.splitlines() if line.strip()]
+    return given
+
+
+def _finish(context: Context, result: Result) -> int:
+    args = context.args
+    outputs = dict(result.outputs)
+    code = result.exit
+    replayed = ""
+    if result.decision is not None:
+        decision = result.decision
+        code = exit_code(decision.kind, decision.verdict)
+        bundle = make_bundle(decision, result.inputs, context.policy.settings)
+        data = bundle.encode()
+        outputs |= {
+            "verdict": decision.verdict,
+            "decision-id": decision.id,
+            "bundle-sha256": sha256_hex(data),
+        }
+        if args.bundles:
+            path = Path(args.bundles) / bundle.name
+            write_atomic(path, data)
+            outputs["bundle"] = str(path)
+            replayed = f"replay.py {bundle.name}"
+        if args.out:
+            write_atomic(Path(args.out), canonical(decision))
+        if args.ledger or context.policy.settings.ledger.url:
+            from signalbox.ledger import open_ledger
+
+            open_ledger(args.ledger or context.policy.settings.ledger.url).record(data)
+    _show(context, result, outputs, replayed, code)
+    return _job_exit(context, args, code)
+
+
+def _show(context: Context, result: Result, outputs: Mapping[str, str], replayed: str, code: int) -> None:
+    workflow, decision = context.workflow, result.decision
+    if context.args.format == "json":
+        if decision is not None:
+            sys.stdout.write(canonical(decision).decode())
+        elif result.text:
+            print(result.text)
+        return
+    if decision is not None:
+        from signalbox.render.text import text
+
+        shown = text(decision, result.blocks, replay=replayed)
+    else:
+        shown = result.text
+    if context.args.format == "text":
+        print(shown, end="" if shown.endswith("\n") else "\n")
+        return
+    if shown:
+        with workflow.untrusted():
+            print(shown)
+    workflow.outputs(outputs)
+    if decision is not None:
+        from signalbox.render.markdown import markdown
+
+        workflow.summary(markdown(decision, result.blocks, replay=replayed))
+    elif result.summary:
+        workflow.summary(result.summary)
+    workflow.annotate([*_verdict_annotation(context, decision, code), *result.annotations])
+
+
+def _verdict_annotation(context: Context, decision: Decision | None, code: int) -> list[Annotation]:
+    if decision is None or code == PERMITS:
+        return []
+    from signalbox.render import wording
+
+    enforced = context.policy.settings.mode == "enforce"
+    level: Level = ("error" if code == DENIES else "warning") if enforced else "notice"
+    reason = decision.reasons[0].text if decision.reasons else ""
+    title = f"{wording.name(decision)}: {decision.verdict}"
+    return [Annotation(level=level, title=title, text=f"{plain(reason)} {plain(decision.next_action)}")]
+
+
+def _report_error(workflow: Workflow, args: argparse.Namespace, message: str) -> None:
+    if args.format == "github":
+        workflow.annotate([Annotation(level="error", text=plain(message))])
+    print(f"error: {plain(message)}", file=sys.stderr)
+
+
+def _job_exit(context: Context | None, args: argparse.Namespace, code: int) -> int:
+    """Outside Actions the verdict's own code; under Actions what mode and --fail-on make of it."""
+    if args.format != "github":
+        return code
+    # No context: the policy could not be read, so nobody knows that this was only to be observed.
+    if context is not None and context.policy.settings.mode != "enforce":
+        return PERMITS
+    failing = {"never": (), "review": (DENIES, WRONG, ASKS)}.get(args.fail_on, (DENIES, WRONG))
+    return code if code in failing else PERMITS

@@ -1,0 +1,84 @@
+"""Which function makes which kind of decision, and making one again from its bundle."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+import msgspec
+
+from signalbox.config import Settings
+from signalbox.decision import Bundle, Decision, Stamp, canonical, decode_bundle
+from signalbox.errors import InputError
+
+ROOMS = {
+    "test-plan": "signalbox.selection.decide",
+    "concurrency": "signalbox.concurrency.decide",
+    "promotion": "signalbox.promotion.decide",
+    "rollout": "signalbox.rollout.decide",
+}
+"""Kind → module that holds its ``Inputs`` and its pure ``decide``."""
+
+
+class Replay(msgspec.Struct, frozen=True):
+    """What came out: the same bytes, or the first place where they differ."""
+
+    same: bool
+    kind: str
+    verdict: str
+    difference: str = ""
+
+
+def replay(data: bytes, *, where: str = "bundle") -> Replay:
+    """Make the decision of a bundle again, offline, and compare it byte for byte.
+
+    ``InputError`` for what is not a bundle of a kind that this version knows.
+    """
+    bundle = decode_bundle(data, where=where)
+    decision = bundle.decision
+    if bundle.encode() != data:
+        return Replay(
+            False, decision.kind, decision.verdict, _first_difference(bundle.encode(), data, "the file")
+        )
+    again = canonical(_decide(bundle, where))
+    recorded = canonical(decision)
+    if again == recorded:
+        return Replay(True, decision.kind, decision.verdict)
+    return Replay(False, decision.kind, decision.verdict, _first_difference(again, recorded, "the decision"))
+
+
+def _decide(bundle: Bundle, where: str) -> Decision:
+    recorded = bundle.decision
+    if recorded.kind not in ROOMS:
+        known = ", ".join(ROOMS)
+        raise InputError(
+            f"this version cannot make a decision of kind {recorded.kind!r}",
+            where=where,
+            why=f"known: {known}",
+        )
+    room = import_module(ROOMS[recorded.kind])
+    try:
+        inputs: Any = msgspec.convert(bundle.inputs, room.Inputs)
+        settings = msgspec.convert(bundle.settings, Settings)
+    except msgspec.ValidationError as error:
+        raise InputError(
+            "the bundle's inputs do not fit this version",
+            where=where,
+            why=str(error),
+            fix=f"Replay it with the version that made it: {recorded.producer}.",
+        ) from None
+    stamp = Stamp(id=recorded.id, at=recorded.decided_at, producer=recorded.producer)
+    decided: Decision = room.decide(inputs, settings, recorded.policy, stamp)
+    return decided
+
+
+def _first_difference(made: bytes, recorded: bytes, what: str) -> str:
+    at = next(
+        (i for i, (a, b) in enumerate(zip(made, recorded, strict=False)) if a != b),
+        min(len(made), len(recorded)),
+    )
+    around = slice(max(at - 40, 0), at + 40)
+    return (
+        f"{what} differs at byte {at}: made again …{made[around].decode(errors='replace')}…, "
+        f"recorded …{recorded[around].decode(errors='replace')}…"
+    )
