@@ -1,0 +1,47 @@
+# Two commands matter: `make demo` shows the whole path on this machine, `make test` proves it.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON := .venv/bin/python
+
+.PHONY: help
+help: ## this list
+	@grep -hE '^[a-z][a-z-]*:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 22
+
+.PHONY: setup
+setup: ## .venv with everything (uv from PyPI if it is missing)
+	@./setup.sh python
+
+.PHONY: setup-test
+setup-test: setup ## what the tests need beyond that: Debian packages by apt, npm packages from the lock file
+	@./setup.sh programs npm
+
+.PHONY: demo
+demo: setup ## two real commits down the whole path: one reaches 100%, one is rolled back (under 3 minutes)
+	@$(PYTHON) examples/demo/run.py
+
+.PHONY: test
+test: setup-test ## everything that runs without a cluster or a browser; names each lane it skips, and why
+	@$(PYTHON) tests/lanes.py test
+
+.PHONY: lint
+lint: setup-test ## the lint lane alone
+	@$(PYTHON) tests/lanes.py test --only lint
+
+.PHONY: schema
+schema: setup ## write the JSON Schemas under docs/schema/
+	@$(PYTHON) docs/schema/generate.py
+
+.PHONY: bench
+bench: bench-startup ## every headline figure beside its peer
+
+.PHONY: bench-startup
+bench-startup: setup ## how long a script takes to start, and an action's environment to install
+	@$(PYTHON) bench/startup.py
+
+.PHONY: requirements
+requirements: setup ## compile the hashed requirement files anew (after a change in pyproject.toml)
+	@requirements/compile.sh
+
+.PHONY: clean
+clean: ## remove what the other targets made
+	rm -rf .venv .cache out tests/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis
