@@ -1,0 +1,65 @@
+"""Where requests, errors and durations are found, for the conventions that services really follow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+START_TIME = "process_start_time_seconds"
+
+
+class QuerySet(msgspec.Struct, frozen=True, kw_only=True):
+    """One convention. ``requests`` is a counter with the status code under the first of ``code_labels``
+    that a series carries; ``histogram`` is the base name of a classic histogram in ``unit_seconds``.
+    """
+
+    name: str
+    requests: str
+    code_labels: tuple[str, ...]
+    histogram: str
+    unit_seconds: float = 1.0
+
+    @property
+    def bucket(self) -> str:
+        """Name of the histogram's buckets."""
+        return f"{self.histogram}_bucket"
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every series that is read."""
+        return tuple(dict.fromkeys((self.requests, self.bucket, START_TIME)))
+
+
+QUERY_SETS = (
+    QuerySet(
+        name="http",
+        requests="http_requests_total",
+        code_labels=("code", "status", "status_code"),
+        histogram="http_request_duration_seconds",
+    ),
+    QuerySet(
+        name="opentelemetry",
+        requests="http_server_request_duration_seconds_count",
+        code_labels=("http_response_status_code",),
+        histogram="http_server_request_duration_seconds",
+    ),
+    QuerySet(
+        name="istio",
+        requests="istio_requests_total",
+        code_labels=("response_code",),
+        histogram="istio_request_duration_milliseconds",
+        unit_seconds=0.001,
+    ),
+)
+
+
+def names_of(query_sets: Iterable[QuerySet]) -> tuple[str, ...]:
+    """Every series that any of them reads."""
+    return tuple(dict.fromkeys(name for queries in query_sets for name in queries.names))
+
+
+def recognise(found: Iterable[str], query_sets: Iterable[QuerySet] = QUERY_SETS) -> QuerySet | None:
+    """The first set whose requests are among the series' names ``found``, or None."""
+    present = set(found)
+    return next((queries for queries in query_sets if queries.requests in present), None)
