@@ -1,0 +1,154 @@
+"""What each event may carry, and the check that nothing else gets in.
+
+A payload is written by whoever holds a token that may send events, so it is hostile input. Every field has
+a closed form (an enumeration, a pattern, a length); unknown fields are refused; and no field is a URL, a
+command, a path or a ref name: where to deploy, what to ask and what to run come from policy.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+import msgspec
+
+from signalbox.decision import canonical
+from signalbox.errors import InputError
+
+PREFIX = "signalbox-"
+MAX_BYTES = 64 * 1024
+"""GitHub's own limit for a ``client_payload``."""
+
+Sha = Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{40}\Z")]
+Digest = Annotated[str, msgspec.Meta(pattern=r"\Asha256:[0-9a-f]{64}\Z")]
+Environment = Literal["development", "staging", "production"]
+Number = Annotated[str, msgspec.Meta(pattern=r"\A[1-9][0-9]{0,19}\Z")]
+Uuid = Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")]
+Day = Annotated[str, msgspec.Meta(pattern=r"\A[0-9]{4}-[01][0-9]-[0-3][0-9]\Z")]
+# Letters of any script and plain punctuation on one line; no control or formatting characters, no markup,
+# nothing that the runner would take for a command.
+Sentence = Annotated[
+    str,
+    msgspec.Meta(min_length=1, max_length=500, pattern=r"\A(?!.*::)\w[\w \t.,:;!?()'/+%#=-]*\Z"),
+]
+
+
+class Payload(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
+    """One event's fields; their names are the inputs of the workflow that is called."""
+
+
+class TestSelection(Payload, frozen=True, kw_only=True):
+    """Choose the tests for the change from ``base`` to ``head``."""
+
+    base: Sha
+    head: Sha
+
+
+class ArtifactScoring(Payload, frozen=True, kw_only=True):
+    """Score the artifact ``digest``, built from ``sha``, on the results that run ``run-id`` left."""
+
+    sha: Sha
+    digest: Digest
+    run_id: Number
+
+
+class Promote(Payload, frozen=True, kw_only=True):
+    """Promote what run ``run-id`` decided about ``digest``."""
+
+    sha: Sha
+    digest: Digest
+    environment: Environment
+    run_id: Number
+
+
+class Deploy(Payload, frozen=True, kw_only=True):
+    """Move traffic to ``digest`` slice by slice."""
+
+    sha: Sha
+    digest: Digest
+    environment: Environment
+
+
+class Rollback(Payload, frozen=True, kw_only=True):
+    """Propose a rollback of ``digest``; a person, or a standing approval, decides."""
+
+    environment: Environment
+    digest: Digest
+    severity: Literal["critical", "high", "medium", "low"]
+    reason: Sentence
+
+
+class TelemetryFeedback(Payload, frozen=True, kw_only=True):
+    """Record the decisions that run ``run-id`` left."""
+
+    run_id: Number
+
+
+class HealthReport(Payload, frozen=True, kw_only=True):
+    """Write the report, from ``since`` on."""
+
+    since: Day | Literal[""] = ""
+
+
+CAPABILITIES: Mapping[str, type[Payload]] = {
+    "test-selection": TestSelection,
+    "artifact-scoring": ArtifactScoring,
+    "promote": Promote,
+    "deploy": Deploy,
+    "rollback": Rollback,
+    "telemetry-feedback": TelemetryFeedback,
+    "health-report": HealthReport,
+}
+
+
+def validate(event_type: str, payload: bytes) -> tuple[str, bytes]:
+    """The capability an event asks for, and its payload in canonical JSON holding every field.
+
+    ``event_type`` is ``signalbox-<capability>``, ``payload`` the ``client_payload`` as JSON. ``InputError``
+    says which field is wrong and what was expected; it never repeats the value.
+    """
+    capability = event_type.removeprefix(PREFIX)
+    kind = CAPABILITIES.get(capability)
+    if kind is None or capability == event_type:
+        known = ", ".join(PREFIX + name for name in CAPABILITIES)
+        raise InputError("this event has no capability behind it", where="event type", fix=f"Send {known}.")
+    if len(payload) > MAX_BYTES:
+        raise InputError(f"the payload is larger than {MAX_BYTES} bytes", where=event_type)
+    _refuse_repeated_keys(payload, event_type)
+    try:
+        checked = msgspec.json.decode(payload, type=kind)
+    except msgspec.ValidationError as error:
+        fields = ", ".join(field.encode_name for field in msgspec.structs.fields(kind))
+        raise InputError(
+            "the payload is refused",
+            where=event_type,
+            why=_without_values(str(error)),
+            fix=f"Fields: {fields}.",
+        ) from None
+    return capability, canonical(checked)
+
+
+def _refuse_repeated_keys(payload: bytes, where: str) -> None:
+    """A key written twice means one thing here and perhaps another to the next reader."""
+    import json
+
+    def pairs(found: list[tuple[str, object]]) -> dict[str, object]:
+        names = [name for name, _ in found]
+        if len(set(names)) != len(names):
+            raise InputError("the payload holds a key twice", where=where)
+        return dict(found)
+
+    try:
+        value = json.loads(payload, object_pairs_hook=pairs)
+    except (ValueError, RecursionError):
+        raise InputError("the payload is not JSON", where=where) from None
+    if not isinstance(value, dict):
+        raise InputError("the payload is not a JSON object", where=where)
+
+
+def _without_values(message: str) -> str:
+    """msgspec quotes unknown keys and enumeration values as sent; keep only the harmless ones."""
+    return re.sub(
+        r"(['`])([^'`]*)\1", lambda m: m[0] if re.fullmatch(r"[\w$.\[\]\\^-]{1,40}", m[2]) else "…", message
+    )
