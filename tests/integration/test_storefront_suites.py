@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from signalbox import config
 
 STOREFRONT = Path(__file__).parents[2] / "examples" / "storefront"
 
@@ -35,3 +36,17 @@ def test_pairs_measures_both_checkouts_in_pairs(tmp_path):
     assert benchmark["name"] == "quote"
     assert [len(pair) for pair in benchmark["pairs"]] == [2, 2]
     assert all(seconds > 0 for pair in benchmark["pairs"] for seconds in pair)
+
+
+def test_the_caller_is_short_and_is_what_the_readme_shows():
+    caller = (STOREFRONT / ".github" / "workflows" / "path-to-production.yml").read_text()
+    assert f"```yaml\n{caller}```\n" in (STOREFRONT / "README.md").read_text()
+    assert len(caller.splitlines()) <= 10
+
+
+def test_the_policy_is_one_that_decides():
+    policy = config.load(STOREFRONT)
+    assert policy.settings.mode == "enforce"
+    assert all(
+        (STOREFRONT / path).is_dir() for suite in policy.settings.suites.values() for path in suite.tests
+    )
