@@ -129,10 +129,8 @@ def main() -> int:
     print("\nlane          state      seconds  passed  failed  skipped  why")
     for name, outcome in outcomes.items():
         counts = outcome.counts
-        print(
-            f"{name:<12}  {outcome.state:<9}  {outcome.seconds:7.0f}  {counts['passed']:6}  {counts['failed']:6}"
-            f"  {counts['skipped']:7}  {outcome.why}"
-        )
+        numbers = f"{counts['passed']:6}  {counts['failed']:6}  {counts['skipped']:7}"
+        print(f"{name:<12}  {outcome.state:<9}  {outcome.seconds:7.0f}  {numbers}  {outcome.why}")
         total = {key: total[key] + counts[key] for key in total}
     failed = any(outcome.state == "failed" for outcome in outcomes.values())
     print(f"\n{total['passed']} passed, {total['failed']} failed, {total['skipped']} skipped")

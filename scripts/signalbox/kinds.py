@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from signalbox.config import Settings
-from signalbox.decision import Bundle, Decision, Stamp, canonical, decode_bundle
+from signalbox.decision import Bundle, Decision, Stamp, canonical, decode_bundle, digest_of
 from signalbox.errors import InputError
 
 ROOMS = {
@@ -40,6 +40,10 @@ def replay(data: bytes, *, where: str = "bundle") -> Replay:
         return Replay(
             False, decision.kind, decision.verdict, _first_difference(bundle.encode(), data, "the file")
         )
+    if bundle.seal != bundle.expected_seal():
+        return Replay(False, decision.kind, decision.verdict, "the seal does not fit: the bundle was changed")
+    if digest_of(bundle.settings) != decision.policy.sha256:
+        return Replay(False, decision.kind, decision.verdict, "the settings are not those the decision names")
     again = canonical(_decide(bundle, where))
     recorded = canonical(decision)
     if again == recorded:

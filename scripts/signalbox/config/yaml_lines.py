@@ -11,6 +11,8 @@ from signalbox.errors import InputError
 MAX_BYTES = 256 * 1024
 MAX_NODES = 20_000
 
+_PLAIN_TAGS = ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
+
 Lines = dict[tuple[str | int, ...], int]
 """Path of keys and indexes → 1-based line."""
 
@@ -34,7 +36,11 @@ def load_with_lines(data: bytes, where: str) -> tuple[Any, Lines]:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise InputError("this is not YAML", where=f"{where}:{line}", why=error.problem or "") from None
+        raise InputError(
+            "this is not YAML",
+            where=f"{where}:{line}",
+            why=f"{error.context or ''} {error.problem or ''}".strip(),
+        ) from None
     except (yaml.YAMLError, RecursionError) as error:
         raise InputError("this is not YAML", where=where, why=str(error).splitlines()[0]) from None
     lines: Lines = {(): 1}
@@ -52,6 +58,9 @@ def _refuse_aliases(text: str, where: str) -> None:
 
 def _plain(node: yaml.Node, path: tuple[str | int, ...], lines: Lines, where: str) -> Any:
     lines.setdefault(path, node.start_mark.line + 1)
+    if isinstance(node, yaml.CollectionNode) and node.tag not in _PLAIN_TAGS:
+        where_it_is = f"{where}:{node.start_mark.line + 1}"
+        raise InputError("this value cannot be read", where=where_it_is, why=f"unknown tag {node.tag}")
     if isinstance(node, yaml.MappingNode):
         mapping: dict[Any, Any] = {}
         for key_node, value_node in node.value:

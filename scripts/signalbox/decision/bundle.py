@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from signalbox.decision.canonical import canonical
+from signalbox.decision.canonical import canonical, digest_of
 from signalbox.decision.model import SCHEMA_VERSION, Decision
 from signalbox.errors import InputError
 
@@ -19,11 +19,18 @@ class Bundle(msgspec.Struct, frozen=True, kw_only=True):
     decision: Decision
     inputs: dict[str, Any]
     settings: dict[str, Any]
+    seal: str = ""
+    """Digest of the rest, so that damage shows without knowing the digest from elsewhere. It proves
+    no author: whoever must trust a bundle compares the SHA-256 that a job passed on, or an attestation."""
     schema_version: int = SCHEMA_VERSION
 
     def encode(self) -> bytes:
         """The canonical bytes; their SHA-256 names the bundle between jobs."""
         return canonical(self)
+
+    def expected_seal(self) -> str:
+        """The seal that belongs to the other fields."""
+        return digest_of(msgspec.structs.replace(self, seal=""))
 
     @property
     def name(self) -> str:
@@ -33,11 +40,12 @@ class Bundle(msgspec.Struct, frozen=True, kw_only=True):
 
 def make_bundle(decision: Decision, inputs: Any, settings: Any) -> Bundle:
     """Bundle a decision with what it was made from; structs are stored as plain values."""
-    return Bundle(
+    bundle = Bundle(
         decision=decision,
         inputs=msgspec.to_builtins(inputs),
         settings=msgspec.to_builtins(settings),
     )
+    return msgspec.structs.replace(bundle, seal=bundle.expected_seal())
 
 
 def decode_bundle(data: bytes, *, where: str = "bundle") -> Bundle:

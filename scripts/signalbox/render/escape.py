@@ -40,18 +40,18 @@ def markdown_text(text: str, limit: int = 2000) -> str:
 
     No HTML, link, image, mention, issue reference, emphasis, list or table cell can start in it.
     """
+    return _LIST.sub(r"\1\\\2", _escape(text, limit))
+
+
+def _escape(text: str, limit: int) -> str:
     shown = _REFERENCES.sub(lambda match: match.group(0) + _BREAK, shorten(visible(text), limit))
-    return _LIST.sub(r"\1\\\2", _escape(shown))
-
-
-def _escape(text: str) -> str:
     # Entities where GitHub's Markdown does not honour a backslash in every place.
-    return _MARKDOWN.sub(lambda m: f"&#{ord(m[1])};" if m[1] in "<>&#$|`" else "\\" + m[1], text)
+    return _MARKDOWN.sub(lambda m: f"&#{ord(m[1])};" if m[1] in "<>&#$|`" else "\\" + m[1], shown)
 
 
 def code_span(text: str, limit: int = 300) -> str:
     """``text`` as inline code. HTML's own element, since backticks in the text would end Markdown's."""
-    return f"<code>{_escape(shorten(visible(text), limit))}</code>"
+    return f"<code>{_escape(text, limit)}</code>"
 
 
 def code_block(text: str, language: str = "", limit: int = 20_000) -> str:

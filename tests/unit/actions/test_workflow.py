@@ -1,0 +1,145 @@
+"""What reaches the runner: parsed back here as the runner parses it."""
+
+import io
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from signalbox.actions import SUMMARY_LIMIT, Annotation, Workflow, plain
+from signalbox.errors import InputError
+
+
+def read_outputs(text: str) -> dict[str, str]:
+    """The runner's own rule: ``name<<delimiter``, lines, a line that is the delimiter alone."""
+    values, lines = {}, iter(text.split("\n"))
+    for line in lines:
+        if not line:
+            continue
+        name, delimiter = line.split("<<", 1)
+        body = []
+        for inner in lines:
+            if inner == delimiter:
+                break
+            body.append(inner)
+        else:
+            raise AssertionError("heredoc without end")
+        values[name] = "\n".join(body)
+    return values
+
+
+@pytest.fixture
+def step(tmp_path):
+    environ = {
+        "GITHUB_ACTIONS": "true",
+        "GITHUB_OUTPUT": str(tmp_path / "output"),
+        "GITHUB_STEP_SUMMARY": str(tmp_path / "summary"),
+    }
+    log = io.StringIO()
+    return Workflow(environ, log), log, tmp_path
+
+
+@given(value=st.text(alphabet=st.characters(exclude_characters="\r", exclude_categories=["Cs"])))
+def test_no_value_can_set_another_output(tmp_path_factory, value):
+    path = tmp_path_factory.mktemp("step") / "output"
+    workflow = Workflow({"GITHUB_OUTPUT": str(path)}, io.StringIO())
+    workflow.outputs({"verdict": "fail", "text": value})
+    assert read_outputs(path.read_text(encoding="utf-8")) == {"verdict": "fail", "text": value}
+
+
+@pytest.mark.parametrize(
+    "attack", ["x\nEOF\nverdict<<EOF\npass\nEOF", "verdict=pass", "ghadelimiter_1\nverdict=pass"]
+)
+def test_the_known_attacks_on_outputs_change_nothing(step, attack):
+    workflow, _, folder = step
+    workflow.output("verdict", "fail")
+    workflow.output("reason", attack)
+    assert read_outputs((folder / "output").read_text())["verdict"] == "fail"
+
+
+def test_a_delimiter_that_occurs_in_the_value_is_refused(tmp_path):
+    workflow = Workflow({"GITHUB_OUTPUT": str(tmp_path / "o")}, io.StringIO(), token=lambda: "same")
+    with pytest.raises(ValueError, match="delimiter"):
+        workflow.output("a", "x\nsignalbox-same\nverdict=pass")
+
+
+def test_an_output_that_would_arrive_empty_is_refused(step):
+    workflow, log, _ = step
+    workflow.mask("hunter2secret")
+    assert "::add-mask::hunter2secret" in log.getvalue()
+    with pytest.raises(InputError, match="would arrive empty"):
+        workflow.output("url", "https://x/?k=hunter2secret")
+
+
+@pytest.mark.parametrize("name", ["", "a b", "a=b", "a<<b", "a\nb"])
+def test_names_of_outputs_are_checked(step, name):
+    with pytest.raises(ValueError, match="not a name"):
+        step[0].output(name, "x")
+
+
+def test_an_output_that_is_too_long_is_refused(step):
+    with pytest.raises(InputError, match="artifact"):
+        step[0].output("big", "x" * (1024 * 1024 + 1))
+
+
+def test_a_summary_too_long_is_cut_and_says_so(step):
+    workflow, _, folder = step
+    workflow.summary("first line\n" + "é" * 600_000 + "\n")
+    workflow.summary("second")
+    text = (folder / "summary").read_text()
+    assert len(text.encode()) <= SUMMARY_LIMIT + 500
+    assert text.startswith("first line")
+    assert "was cut here" in text
+
+
+COMMAND = re.compile(r"^::(notice|warning|error)((?: [^:]*?)?)::(.*)$")
+
+
+@given(text=st.text(), title=st.text(), file=st.text())
+def test_an_annotation_is_one_command_whatever_it_says(text, title, file):
+    log = io.StringIO()
+    Workflow({}, log).annotate([Annotation(level="error", text=text, title=title, file=file, line=3)])
+    lines = (
+        log.getvalue().splitlines()
+        if not set(text + title + file) & set("\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029")
+        else None
+    )
+    if lines is not None:
+        assert len(lines) == 1
+        assert COMMAND.match(lines[0])
+    assert log.getvalue().count("\n") == 1
+
+
+def test_only_the_first_ten_annotations_are_shown(step):
+    workflow, log, _ = step
+    workflow.annotate(Annotation(level="warning", text=f"n{i}") for i in range(50))
+    lines = log.getvalue().splitlines()
+    assert len(lines) == 10
+    assert "more of these" in lines[-1]
+
+
+def test_untrusted_text_is_fenced_with_a_token_that_cannot_be_known(step):
+    workflow, log, _ = step
+    with workflow.untrusted():
+        log.write("::set-output name=verdict::pass\n")
+    first, *_, last = [line for line in log.getvalue().splitlines() if line]
+    token = first.removeprefix("::stop-commands::")
+    assert re.fullmatch(r"[0-9a-f]{32}", token)
+    assert last == f"::{token}::"
+
+
+@given(st.text())
+def test_plain_lines_are_no_commands(text):
+    line = plain(text)
+    assert "\n" not in line
+    assert not line.lstrip().startswith("::")
+    assert "##[" not in line
+
+
+def test_without_a_runner_nothing_is_written(tmp_path):
+    workflow = Workflow({}, io.StringIO())
+    workflow.output("a", "b")
+    workflow.summary("x")
+    assert not workflow.present
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,141 @@
+"""Canonical bytes, freshness, bundles."""
+
+import json
+import math
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from signalbox.decision import (
+    Decision,
+    Evidence,
+    Gap,
+    PolicyRef,
+    Reason,
+    Subject,
+    canonical,
+    decode_bundle,
+    make_bundle,
+    not_verified,
+    parse_time,
+    verify,
+)
+from signalbox.errors import InputError
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**53), 2**53)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=15,
+)
+NOW = "2026-03-01T12:00:00Z"
+
+
+def decision(**changes) -> Decision:
+    fields = {
+        "kind": "gate",
+        "id": "d1",
+        "subject": Subject(repository="o/r", commit="c" * 40),
+        "verdict": "PASS",
+        "mode": "enforce",
+        "reasons": (Reason(code="ok", text="all checks pass"),),
+        "next_action": "merge",
+        "policy": PolicyRef(sha256="0" * 64),
+        "decided_at": NOW,
+        "producer": "signalbox test",
+    }
+    return Decision(**(fields | changes))
+
+
+@given(JSON)
+def test_canonical_json_is_json_and_stable(value):
+    data = canonical(value)
+    assert json.loads(data) == value
+    assert canonical(json.loads(data)) == data
+    assert data.endswith(b"\n")
+
+
+@given(st.dictionaries(st.text(), st.integers(-9, 9), max_size=6))
+def test_the_order_of_keys_does_not_matter(value):
+    assert canonical(value) == canonical(dict(reversed(value.items())))
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+def test_numbers_that_json_cannot_carry_are_refused_with_their_place(bad):
+    with pytest.raises(ValueError, match=r"\$\.facts\.rate\[1\]"):
+        canonical({"facts": {"rate": [0.5, bad]}})
+
+
+@pytest.mark.parametrize(
+    ("fields", "code"),
+    [
+        ({"fresh_until": "2026-03-01T11:59:59Z"}, "stale"),
+        ({"observed_at": "2026-03-01T12:02:00Z"}, "from-the-future"),
+        ({"observed_at": "yesterday"}, "bad-time"),
+        ({"fresh_until": "2026-03-01T13:00:00"}, "bad-time"),
+        ({"subject": Subject(digest="sha256:other")}, "other-digest"),
+        ({"subject": Subject(commit="d" * 40)}, "other-commit"),
+        ({"subject": Subject(repository="o/fork")}, "other-repository"),
+    ],
+)
+def test_evidence_that_does_not_count_says_why(fields, code):
+    subject = Subject(repository="o/r", commit="c" * 40, digest="sha256:mine")
+    judged = verify(Evidence(kind="tests", status="pass", **fields), now=NOW, subject=subject)
+    assert judged.status == "not_verified"
+    assert [gap.code for gap in judged.gaps] == [code]
+    failed = verify(Evidence(kind="tests", status="fail", **fields), now=NOW, subject=subject)
+    assert failed.status == "fail"
+
+
+def test_fresh_evidence_about_the_subject_is_left_alone():
+    evidence = Evidence(
+        kind="tests",
+        status="pass",
+        observed_at="2026-03-01T11:00:00Z",
+        fresh_until="2026-03-01T12:00:00Z",
+        subject=Subject(digest="sha256:mine"),
+    )
+    assert verify(evidence, now=NOW, subject=Subject(digest="sha256:mine", commit="c")) is evidence
+
+
+def test_not_verified_names_its_gap():
+    evidence = not_verified("tests", "missing", "no report", source="junit.xml")
+    assert (evidence.status, evidence.source) == ("not_verified", "junit.xml")
+    assert evidence.gaps == (Gap("missing", "no report"),)
+
+
+def test_times_without_an_offset_are_refused():
+    with pytest.raises(ValueError, match="no offset"):
+        parse_time("2026-03-01T12:00:00")
+
+
+def test_a_bundle_survives_the_way_through_bytes():
+    bundle = make_bundle(decision(), {"numbers": [1, 2.5]}, {"mode": "enforce"})
+    data = bundle.encode()
+    assert decode_bundle(data) == bundle
+    assert decode_bundle(data).encode() == data
+    assert bundle.name == "gate-d1.json"
+
+
+def test_a_newer_record_with_fields_we_do_not_know_can_be_read():
+    plain = json.loads(make_bundle(decision(), {}, {}).encode())
+    plain["decision"]["mood"] = "sunny"
+    plain["schema_version"] = 7
+    assert decode_bundle(json.dumps(plain).encode()).schema_version == 7
+
+
+@given(st.binary(max_size=300))
+def test_what_is_no_bundle_is_named_and_nothing_else_happens(data):
+    with pytest.raises(InputError, match="not a decision bundle"):
+        decode_bundle(data, where="x.json")
+
+
+def test_records_are_immutable():
+    with pytest.raises(AttributeError):
+        decision().verdict = "FAIL"
+    assert msgspec.structs.replace(decision(), verdict="FAIL").verdict == "FAIL"
