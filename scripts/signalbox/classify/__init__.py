@@ -4,8 +4,18 @@
 'write to [redacted:email]'
 """
 
-from .detectors import DETECTORS, DataClass, Detector
-from .scan import Finding, Inspection, Waiver, data_class, fingerprint, inspect, redact, redact_tree, scan
+from signalbox.classify.detectors import DETECTORS, DataClass, Detector
+from signalbox.classify.scan import (
+    Finding,
+    Inspection,
+    Waiver,
+    data_class,
+    fingerprint,
+    inspect,
+    redact,
+    redact_tree,
+    scan,
+)
 
 __all__ = [
     "DETECTORS",

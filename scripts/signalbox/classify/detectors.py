@@ -16,7 +16,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from . import checksums
+from signalbox.classify import checksums
 
 
 class DataClass(enum.IntEnum):

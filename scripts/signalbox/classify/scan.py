@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from .detectors import DETECTORS, DataClass, Detector
+from signalbox.classify.detectors import DETECTORS, DataClass, Detector
 
 # Above this many characters a text is scanned in overlapping windows, so memory for matches stays small.
 _WINDOW = 1 << 20

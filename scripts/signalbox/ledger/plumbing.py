@@ -1,0 +1,135 @@
+"""The few git commands the ledger stands on, run so that no setting of the caller's can change them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+from signalbox.errors import InputError
+
+_LIMIT_SECONDS = 120
+
+
+class GitRepository:
+    """A repository (bare or with a work tree) as an object store. No hook runs, nothing is checked out."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def run(
+        self, *arguments: str, stdin: bytes = b"", check: bool = True
+    ) -> subprocess.CompletedProcess[bytes]:
+        """Run git; InputError carries its message when it fails and `check` is set."""
+        try:
+            done = subprocess.run(
+                self._command(*arguments),
+                input=stdin,
+                capture_output=True,
+                check=False,
+                timeout=_LIMIT_SECONDS,
+                env=_environment(),
+            )
+        except FileNotFoundError:
+            raise InputError("git is not installed", where="PATH", fix="Install git.") from None
+        except subprocess.TimeoutExpired:
+            raise InputError(
+                f"git {arguments[0]} took more than {_LIMIT_SECONDS} s", where=str(self.path)
+            ) from None
+        if check and done.returncode:
+            why = done.stderr.decode(errors="replace").strip()
+            raise InputError(f"git {arguments[0]} failed", where=str(self.path), why=why[-2000:])
+        return done
+
+    def commit_files(self, ref: str, files: Mapping[str, bytes], *, message: str, seconds: int) -> None:
+        """Make `ref` (which must not exist) point to a commit without parents that holds exactly `files`.
+
+        One fast-import: objects first, the ref last, so a kill in the middle leaves nothing visible.
+        Names must be plain ASCII paths; `seconds` is the commit's time since the epoch, UTC.
+        """
+        stream = [
+            b"feature done\n",
+            f"commit {ref}\ncommitter signalbox <signalbox@localhost> {seconds} +0000\n".encode(),
+            _data(message.encode()),
+        ]
+        for name, content in sorted(files.items()):
+            stream += [f"M 100644 inline {name}\n".encode(), _data(content)]
+        self.run("fast-import", "--quiet", "--done", stdin=b"".join([*stream, b"done\n"]))
+
+    def refs(self, *patterns: str) -> dict[str, str]:
+        """Full ref name → commit id, for the refs under `patterns`; other objects are left out."""
+        listing = self.run("for-each-ref", "--format=%(objectname) %(objecttype) %(refname)", *patterns)
+        rows = (line.split(" ", 2) for line in listing.stdout.decode().splitlines())
+        return {ref: commit for commit, kind, ref in rows if kind == "commit"}
+
+    def files(self, commits: Iterable[str], *, largest: int) -> Iterator[tuple[str, bytes | None]]:
+        """(path, content) of every file in the trees of `commits`, each path and blob once.
+
+        Content is None for a file above `largest` bytes. One git process serves them all.
+        """
+        with subprocess.Popen(
+            self._command("cat-file", "--batch"),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=_environment(),
+        ) as process:
+            seen: set[tuple[str, str]] = set()
+            todo = [("", f"{commit}^{{tree}}") for commit in commits]
+            while todo:
+                path, name = todo.pop()
+                kind, content = _object(process, name, largest)
+                if kind == "tree":
+                    for mode, entry, ident in _tree(content or b"", len(name.split("^")[0]) // 2):
+                        below = f"{path}/{entry}" if path else entry
+                        if mode != "160000" and (below, ident) not in seen:
+                            seen.add((below, ident))
+                            todo.append((below, ident))
+                elif kind == "blob":
+                    yield path, content
+
+    def _command(self, *arguments: str) -> list[str]:
+        fixed = ["core.hooksPath=/dev/null", "core.fsync=all", "gc.auto=0", "maintenance.auto=false"]
+        return ["git", "-C", str(self.path), *(part for item in fixed for part in ("-c", item)), *arguments]
+
+
+def _environment() -> dict[str, str]:
+    # GIT_DIR and its kin would point git at another repository than the one named; the credentials
+    # and the transport of the caller stay as they are, a push needs them.
+    dropped = {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_NAMESPACE"}
+    kept = {name: value for name, value in os.environ.items() if name not in dropped}
+    return {**kept, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+
+
+def _data(content: bytes) -> bytes:
+    return b"data %d\n%s\n" % (len(content), content)
+
+
+def _object(process: subprocess.Popen[bytes], name: str, largest: int) -> tuple[str, bytes | None]:
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write(name.encode() + b"\n")
+    process.stdin.flush()
+    header = process.stdout.readline().split()
+    if len(header) != 3:  # "<name> missing", or git died
+        return "missing", None
+    size, content = int(header[2]), None
+    if size <= largest:
+        content = process.stdout.read(size)
+    else:
+        left = size
+        while left > 0:
+            left -= len(process.stdout.read(min(left, 1 << 20))) or left
+    process.stdout.read(1)
+    return header[1].decode(), content
+
+
+def _tree(content: bytes, width: int) -> Iterator[tuple[str, str, str]]:
+    """Entries (mode, name, id) of a tree object: `mode SP name NUL id`, the id in `width` raw bytes."""
+    at = 0
+    while at < len(content):
+        space = content.index(b" ", at)
+        end = content.index(b"\0", space)
+        ident = content[end + 1 : end + 1 + width]
+        yield content[at:space].decode(), content[space + 1 : end].decode("utf-8", "replace"), ident.hex()
+        at = end + 1 + width
