@@ -1,0 +1,61 @@
+"""Writes the JSON Schemas beside this file from the types that read and write the records.
+
+usage: generate.py            write them
+       generate.py --check    exit 1 when a file is not what would be written
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from signalbox.config import Settings
+from signalbox.decision import Bundle, Decision, Evidence
+
+HERE = Path(__file__).resolve().parent
+
+SCHEMAS: dict[str, tuple[Any, str]] = {
+    "signalbox": (Settings, "The policy file .github/signalbox.yml"),
+    "decision": (Decision, "One decision, as --out writes it"),
+    "evidence": (Evidence, "One checked fact with its source"),
+    "bundle": (Bundle, "A decision with all that is needed to make it again"),
+}
+
+
+def schema_text(kind: Any, title: str) -> str:
+    """The schema of one type as the text of its file."""
+    schema = msgspec.json.schema(kind)
+    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": title}
+    return json.dumps(head | schema, indent=2, ensure_ascii=False) + "\n"
+
+
+def main() -> int:
+    """Write or check every schema."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--check", action="store_true", help="write nothing, say what differs")
+    check = parser.parse_args().check
+    stale = []
+    for name, (kind, title) in SCHEMAS.items():
+        path = HERE / f"{name}.schema.json"
+        text = schema_text(kind, title)
+        if path.is_file() and path.read_text(encoding="utf-8") == text:
+            continue
+        stale.append(path.name)
+        if not check:
+            path.write_text(text, encoding="utf-8")
+    if check and stale:
+        print(f"not up to date: {', '.join(stale)}. Run: make schema", file=sys.stderr)
+        return 1
+    print("up to date" if not stale else f"wrote {', '.join(stale)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
