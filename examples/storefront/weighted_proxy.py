@@ -65,18 +65,18 @@ class Split:
     round-robin of ten would with a client that sends every tenth request to the same page.
     """
 
-    def __init__(self, weights: dict[str, int]) -> None:
+    def __init__(self, weights: dict[str, float]) -> None:
         self._lock = threading.Lock()
         self._sent = 0
         self._weights = _checked(weights)
 
     @property
-    def weights(self) -> dict[str, int]:
+    def weights(self) -> dict[str, float]:
         """The weights in force."""
         with self._lock:
             return dict(self._weights)
 
-    def apply(self, weights: Any) -> dict[str, int]:
+    def apply(self, weights: Any) -> dict[str, float]:
         """Put new weights in force and return them. Raises `BadWeights`, and then nothing has changed."""
         checked = _checked(weights)
         with self._lock:
@@ -91,12 +91,17 @@ class Split:
             return "canary" if (self._sent * GOLDEN) % 1.0 < share else "baseline"
 
 
-def _checked(weights: Any) -> dict[str, int]:
+def _checked(weights: Any) -> dict[str, float]:
     if not isinstance(weights, dict) or set(weights) != set(BACKENDS):
         raise BadWeights('send {"canary": n, "baseline": m}, both and nothing else')
     for name, weight in weights.items():
-        if isinstance(weight, bool) or not isinstance(weight, int) or not 0 <= weight <= LARGEST_WEIGHT:
-            raise BadWeights(f"the weight of {name} is a whole number from 0 to {LARGEST_WEIGHT}")
+        # "not <=" also refuses NaN, which JSON readers let through.
+        if (
+            isinstance(weight, bool)
+            or not isinstance(weight, int | float)
+            or not 0 <= weight <= LARGEST_WEIGHT
+        ):
+            raise BadWeights(f"the weight of {name} is a number from 0 to {LARGEST_WEIGHT}")
     if not sum(weights.values()):
         raise BadWeights("at least one weight is above 0")
     return {name: weights[name] for name in BACKENDS}
@@ -121,7 +126,7 @@ class Tally:
             self._answers[backend, "502"] += 1
             self._failures[backend] += 1
 
-    def render(self, weights: dict[str, int]) -> str:
+    def render(self, weights: dict[str, float]) -> str:
         """Return everything in Prometheus's text format."""
         with self._lock:
             answers, failures = sorted(self._answers.items()), sorted(self._failures.items())

@@ -25,6 +25,14 @@ class Metrics:
         self._buckets: dict[Labels, list[int]] = {}
         self._seconds: dict[Labels, float] = {}
 
+    def expect(self, *, method: str, route: str) -> None:
+        """Show a route from the start, at zero: a counter that begins at 1 hides its first increase."""
+        served: Labels = (("method", method), ("route", route), ("version", self.version))
+        with self._lock:
+            self._requests.setdefault((("code", "200"), *served), 0)
+            self._buckets.setdefault(served, [0] * (len(EDGES) + 1))
+            self._seconds.setdefault(served, 0.0)
+
     def observe(self, *, method: str, route: str, code: int, seconds: float) -> None:
         """Count one answered request."""
         request: Labels = (

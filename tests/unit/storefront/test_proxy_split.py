@@ -1,9 +1,11 @@
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from weighted_proxy import LARGEST_WEIGHT, BadWeights, Split, Tally
 
-WEIGHT = st.integers(0, LARGEST_WEIGHT)
+WEIGHT = st.one_of(st.integers(0, LARGEST_WEIGHT), st.floats(0, LARGEST_WEIGHT, allow_subnormal=False))
 
 
 def chosen(split, requests):
@@ -54,13 +56,20 @@ def test_what_was_applied_is_read_back(canary, baseline):
         st.lists(st.integers()),
         st.dictionaries(st.sampled_from(["canary", "baseline", "spare"]), st.integers(-5, 5)),
         st.fixed_dictionaries(
-            {"canary": st.one_of(st.text(), st.floats(), st.booleans(), st.none()), "baseline": WEIGHT}
+            {
+                "canary": st.one_of(
+                    st.text(), st.sampled_from([math.nan, math.inf, -0.5]), st.booleans(), st.none()
+                ),
+                "baseline": WEIGHT,
+            }
         ),
     ).filter(
         lambda value: (
             not isinstance(value, dict)
             or set(value) != {"canary", "baseline"}
-            or not all(type(weight) is int and weight >= 0 for weight in value.values())
+            or not all(
+                type(weight) in (int, float) and 0 <= weight <= LARGEST_WEIGHT for weight in value.values()
+            )
             or not sum(value.values())
         )
     )

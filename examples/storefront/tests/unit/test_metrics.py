@@ -47,3 +47,12 @@ def test_totals_tell_errors_and_slow_requests_apart():
 
 def test_says_when_the_process_started():
     assert "process_start_time_seconds 1700000000.250" in lines(Metrics("v7", started_at=1700000000.25))
+
+
+def test_an_expected_route_is_shown_at_zero_and_counts_on():
+    metrics = Metrics("v7")
+    metrics.expect(method="GET", route="/products")
+    assert 'http_requests_total{code="200",method="GET",route="/products",version="v7"} 0' in lines(metrics)
+    metrics.observe(method="GET", route="/products", code=200, seconds=0.01)
+    metrics.expect(method="GET", route="/products")
+    assert 'http_requests_total{code="200",method="GET",route="/products",version="v7"} 1' in lines(metrics)
