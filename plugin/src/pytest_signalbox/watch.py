@@ -1,0 +1,194 @@
+"""Note what is read besides code: files, folders, environment variables, and which processes are started.
+
+Files and folders come from audit events. ``os.stat``, ``os.access`` and ``os.readlink`` raise none and are
+wrapped; ``exists``, ``isfile`` and their like rest on them. What C code opens by itself is invisible: loaded
+extension modules are therefore listed, and the reader decides what they mean.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import pathlib
+import sys
+from typing import Any, Callable, Dict, List, Optional, Tuple
+
+from .loader import hidden
+from .recorder import Recorder
+
+_LISTINGS = ("os.listdir", "os.scandir")
+_STARTS = ("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.spawn", "os.startfile", "pty.spawn")
+# Callers whose own looking at files is theirs and not the test's.
+_MACHINERY = ("_frozen_importlib_external", "importlib._bootstrap_external", "_pytest.", "pytest_signalbox", "pluggy.")
+_PASSES = ("os", "pathlib", "pathlib._local", "glob", "genericpath", "posixpath", "fnmatch", "io", "shutil")
+
+
+class Watch:
+    """The hooks; `install` once, `remove` at the end (an audit hook can only fall silent)."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+        self._undo: List[Tuple[Any, str, Any, Any]] = []
+        self._busy = False
+        self.on_start: Optional[Callable[[str, Any], None]] = None
+
+    def install(self) -> None:
+        """Start watching."""
+        for name in ("stat", "access", "readlink", "lstat"):
+            self._wrap_path(os, name)
+        accessor = getattr(pathlib, "_NormalAccessor", None)  # Python 3.9 binds the functions here
+        if accessor is not None:
+            for name in ("stat", "lstat", "readlink"):
+                if hasattr(accessor, name) and getattr(os, name, None) is not None:
+                    self._set(accessor, name, staticmethod(getattr(os, name)))
+        self._wrap_environ()
+        sys.addaudithook(self._audit)
+
+    def remove(self) -> None:
+        """Stop watching; a name that somebody else has replaced since is left to them."""
+        for owner, name, wrapper, original in reversed(self._undo):
+            if owner.__dict__.get(name) is not wrapper:
+                continue
+            if original is None:
+                delattr(owner, name)
+            else:
+                setattr(owner, name, original)
+
+    def _set(self, owner: Any, name: str, wrapper: Any) -> None:
+        self._undo.append((owner, name, wrapper, owner.__dict__.get(name)))
+        setattr(owner, name, wrapper)
+
+    # files
+
+    def _wrap_path(self, owner: Any, name: str) -> None:
+        original = getattr(owner, name)
+        noted = self._looked_at
+
+        @functools.wraps(original)
+        def wrapper(path: Any, *args: Any, **kwargs: Any) -> Any:
+            if path.__class__ is not int:
+                noted(path)
+            return original(path, *args, **kwargs)
+
+        self._set(owner, name, hidden(wrapper))
+        # shutil asks whether a function is in these sets before it uses its features.
+        for supports in (os.supports_fd, os.supports_dir_fd, os.supports_follow_symlinks, os.supports_effective_ids):
+            if original in supports:
+                supports.add(wrapper)
+
+    def _relative(self, path: Any) -> Optional[str]:
+        try:
+            text = os.fsdecode(path)
+        except (TypeError, ValueError):
+            return None
+        recorder = self._recorder
+        if not os.path.isabs(text):
+            try:
+                text = os.path.join(os.getcwd(), text)
+            except OSError:
+                return None
+        text = os.path.normpath(text)
+        if text == recorder.root:
+            return "."
+        found = recorder.relative(text)
+        if found is None and not text.startswith(recorder.root):
+            return None
+        return found
+
+    def _looked_at(self, path: Any) -> None:
+        recorder = self._recorder
+        if not recorder.active or self._busy:
+            return
+        self._busy = True
+        try:
+            relative = self._relative(path)
+            if relative is not None and not _by_machinery(sys._getframe(2)):
+                recorder.current.looked.add(relative)
+        except Exception as error:
+            recorder.trouble("file-not-seen", repr(error))
+        finally:
+            self._busy = False
+
+    def _audit(self, event: str, args: Tuple[Any, ...]) -> None:
+        if event == "open":
+            kind = "read"
+        elif event in _LISTINGS:
+            kind = "listed"
+        elif event in _STARTS:
+            kind = "started"
+        elif event in ("sqlite3.connect", "cpython.run_file"):
+            kind = "read"
+        else:
+            return
+        recorder = self._recorder
+        if not recorder.active or self._busy:
+            return
+        self._busy = True
+        try:
+            if kind == "started":
+                if self.on_start is not None:
+                    self.on_start(event, args)
+                return
+            path = args[0]
+            if path.__class__ is int:
+                return
+            relative = self._relative("." if path is None else path)
+            if relative is None or _by_machinery(sys._getframe(1)):
+                return
+            if kind == "read":
+                recorder.current.read.add(relative)
+            else:
+                recorder.current.listed.add(relative)
+        except Exception as error:
+            recorder.trouble("file-not-seen", repr(error))
+        finally:
+            self._busy = False
+
+    # environment
+
+    def _wrap_environ(self) -> None:
+        kind = type(os.environ)
+        recorder = self._recorder
+        decode: Callable[[Any], Any] = os.environ.decodekey  # type: ignore[attr-defined]
+
+        def note(key: Any) -> None:
+            if recorder.active:
+                if key.__class__ is str:
+                    recorder.current.env.add(key)
+                elif isinstance(key, bytes):
+                    recorder.current.env.add(decode(key))
+
+        original: Dict[str, Any] = {
+            name: getattr(kind, name) for name in ("__getitem__", "__contains__", "__iter__")
+        }
+
+        def __getitem__(self: Any, key: Any) -> Any:
+            note(key)
+            return original["__getitem__"](self, key)
+
+        def __contains__(self: Any, key: Any) -> bool:
+            note(key)
+            return bool(original["__contains__"](self, key))
+
+        def __iter__(self: Any) -> Any:
+            if recorder.active and not _by_machinery(sys._getframe(1)):
+                recorder.current.env.add("*")
+            return original["__iter__"](self)
+
+        def copy(self: Any) -> Dict[str, str]:
+            # Made to be handed to a child, which is recorded by itself or selected always.
+            return {name: original["__getitem__"](self, name) for name in original["__iter__"](self)}
+
+        wrappers = {"__getitem__": __getitem__, "__contains__": __contains__, "__iter__": __iter__, "copy": copy}
+        for name, wrapper in wrappers.items():
+            self._set(kind, name, wrapper)
+
+
+def _by_machinery(frame: Any) -> bool:
+    """Whether the first caller that is not a thin layer of the standard library is machinery."""
+    while frame is not None:
+        module = frame.f_globals.get("__name__", "")
+        if module not in _PASSES:
+            return bool(module.startswith(_MACHINERY))
+        frame = frame.f_back
+    return False
