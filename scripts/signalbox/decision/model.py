@@ -40,7 +40,7 @@ class Gap(msgspec.Struct, frozen=True):
     text: str
 
 
-class Evidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     """One checked fact with its source.
 
     ``source`` is a path or URL as the reader was given it, ``sha256`` the hex digest of the bytes
