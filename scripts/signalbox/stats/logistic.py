@@ -1,8 +1,9 @@
 """Logistic regression with a Gaussian prior and sign-constrained coefficients, and its interval.
 
 The maximum a posteriori fit by Newton steps in which a coefficient that would change its sign is held at
-zero (an active set); the interval is Laplace's: normal around the fit with the inverse Hessian. With no data
-it returns the prior, so a shipped model and a calibrated one are one construction. Approximate, as Laplace is.
+zero (an active set); the interval is Laplace's: normal around the fit with the inverse Hessian. With no
+data it returns the prior, so a shipped model and a calibrated one are one construction. Approximate, as
+Laplace is.
 """
 
 from __future__ import annotations

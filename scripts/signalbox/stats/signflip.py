@@ -1,10 +1,10 @@
 """Exact sign-flip test on interleaved pairs, and Holm's step-down over several benchmarks.
 
-Under "no slower than the margin" each pair's log ratio, less the log of the margin, is as likely to have one
-sign as the other, so every pattern of signs is equally likely: the p-value is the share of the 2^n patterns
-whose sum is at least the observed one (Fisher 1935; Holm 1979 for several). Exact when pairs are independent
-and the differences symmetric about the margin; interleaving is what makes that believable, since slow drifts of
-the machine hit both sides of a pair.
+Under "no slower than the margin" each pair's log ratio, less the log of the margin, is as likely to have
+one sign as the other, so every pattern of signs is equally likely: the p-value is the share of the 2^n
+patterns whose sum is at least the observed one (Fisher 1935; Holm 1979 for several). Exact when pairs are
+independent and the differences symmetric about the margin; interleaving is what makes that believable,
+since slow drifts of the machine hit both sides of a pair.
 """
 
 from __future__ import annotations

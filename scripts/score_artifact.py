@@ -1,0 +1,187 @@
+"""Decide whether one artifact digest may be promoted, from the reports that its pipeline left behind."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from signalbox.cli import Command, Context, Result
+
+if TYPE_CHECKING:
+    from signalbox.decision import Evidence, Origin
+    from signalbox.promotion import Past
+
+EXAMPLES = """
+examples:
+  score_artifact.py --evidence reports --digest sha256:4f53… --sha "$(git rev-parse HEAD)"
+  score_artifact.py --evidence reports --baseline main-reports --ledger out/ledger --out decision.json
+  score_artifact.py --evidence shards --expected plan.json      a shard that is missing is named
+
+Every file below --evidence is read: JUnit XML, coverage.py JSON, Cobertura, LCOV, SARIF and the plain
+{"total", "passed", "failed", "skipped", "coverage"} JSON. What cannot be trusted is not_verified, and never a
+pass. Until enough outcomes are recorded everything that is not blocked is reviewed.
+"""
+
+
+def run(context: Context) -> Result:
+    """Read, decide, show."""
+    from signalbox.decision import verify
+    from signalbox.evidence import Provenance, merge_shards, read_folder
+    from signalbox.promotion import Inputs, blocks, decide
+
+    args, scoring = context.args, context.policy.settings.scoring
+    subject = context.subject(commit=_commit(args.sha), digest=_digest(args.digest))
+    known = Provenance(origin=_origin(context), tier="installed-command")
+    given = read_folder(Path(args.evidence), provenance=known, max_age_hours=scoring.max_age_hours)
+    # Each report is checked before shards are merged, so that a stale or foreign shard is named.
+    given = [verify(item, now=context.stamp.at, subject=subject) for item in given]
+    tests = merge_shards(given, _expected(args.expected), commit=subject.commit)
+    evidence = [item for item in given if item.kind != "tests"] + ([tests] if tests else [])
+    if args.prometheus:
+        evidence.append(_production(context))
+    baseline = read_folder(Path(args.baseline)) if args.baseline else []
+    inputs = Inputs(
+        subject=subject,
+        evidence=tuple(evidence),
+        baseline=tuple(baseline),
+        past=_past(context),
+        risk=args.risk,
+    )
+    decision = decide(inputs, context.policy.settings, context.policy.ref, context.stamp)
+    out = decision.outputs
+    return Result(
+        decision=decision,
+        inputs=inputs,
+        blocks=blocks(decision),
+        outputs={
+            "score": f"{out['score']:.6f}",
+            "decision": decision.verdict,
+            "promoted_tag": out["promoted_tag"],
+            "signals": _json(out["signals"]),
+            "recommendations": _json(out["recommendations"]),
+        },
+    )
+
+
+def _json(value: object) -> str:
+    from signalbox.decision import canonical
+
+    return canonical(value).decode().rstrip()
+
+
+def _commit(text: str) -> str:
+    import re
+
+    from signalbox.errors import InputError
+
+    if text and not re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", text):
+        raise InputError(
+            "this is not a full commit id", where="--sha", why=text[:80], fix="Give 40 hex digits."
+        )
+    return text
+
+
+def _digest(text: str) -> str:
+    import re
+
+    from signalbox.errors import InputError
+
+    if text and not re.fullmatch(r"sha256:[0-9a-f]{64}", text):
+        raise InputError(
+            "this is not a digest", where="--digest", why=text[:80], fix="Give sha256: and 64 hex digits."
+        )
+    return text
+
+
+def _origin(context: Context) -> Origin:
+    """A run on a protected ref that no pull request could have rewritten, or else the change's own word."""
+    environ = context.environ
+    protected = environ.get("GITHUB_REF_PROTECTED") == "true"
+    own = environ.get("GITHUB_EVENT_NAME", "").startswith("pull_request")
+    return "protected" if protected and not own else "self-reported"
+
+
+def _past(context: Context) -> tuple[Past, ...]:
+    from signalbox.ledger import open_ledger
+    from signalbox.promotion import past_of
+
+    url = context.args.ledger or context.policy.settings.ledger.url
+    if not url:
+        return ()
+    ledger = open_ledger(url, repo=context.repo)
+    if not ledger.exists():
+        return ()
+    # What a fork's run wrote may be read by people, but never teaches a score.
+    return past_of(
+        [entry.data for entry in ledger.decisions().entries if entry.trusted],
+        [entry.data for entry in ledger.outcomes().entries if entry.trusted],
+    )
+
+
+def _production(context: Context) -> Evidence:
+    """Production's health as one number from Prometheus; anything else than a number is not_verified."""
+    import time
+
+    from signalbox.decision import Evidence, format_time, not_verified, parse_time
+    from signalbox.signals import Prometheus
+    from signalbox.signals.http import check_url, new_session
+
+    scoring = context.policy.settings.scoring
+    url = check_url(context.args.prometheus, "--prometheus")
+    session = new_session()
+    try:
+        sample = Prometheus(url, session=session, now=time.time).scalar(scoring.health_query)
+    finally:
+        session.close()
+    kind, at = "production-health", format_time(parse_time(context.stamp.at))
+    if sample.state != "ok" or sample.value is None:
+        text = f"production's health is not known ({sample.state}): {sample.detail}"
+        return not_verified(kind, f"signal-{sample.state}", text, source=sample.source, observed_at=at)
+    return Evidence(
+        kind=kind,
+        status="pass" if sample.value <= scoring.health_limit else "fail",
+        source=sample.source,
+        observed_at=at,
+        tier="live-acceptance",
+        facts={"value": sample.value, "limit": scoring.health_limit},
+    )
+
+
+def _expected(name: str) -> list[str]:
+    if not name:
+        return []
+    import msgspec
+
+    from signalbox.errors import InputError
+    from signalbox.evidence import expected_shards
+    from signalbox.files import read_limited
+
+    try:
+        document = msgspec.json.decode(read_limited(Path(name), 1 << 24, "plan of shards"))
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise InputError("the plan of shards is not JSON", where=name, why=str(error)) from None
+    return expected_shards(document, where=name)
+
+
+def main() -> int:
+    """Entry point."""
+    command = Command("score_artifact", __doc__ or "", epilog=EXAMPLES)
+    command.option("--evidence", required=True, metavar="DIR", help="folder of this artifact's reports")
+    command.option(
+        "--baseline", metavar="DIR", help="the base branch's last good reports, to tell new from old"
+    )
+    command.option("--expected", metavar="FILE", help="JSON plan of the test shards that must be there")
+    command.option(
+        "--digest", metavar="SHA256", help="the artifact's digest, sha256:…; without it no auto-promotion"
+    )
+    command.option("--sha", metavar="COMMIT", help="the commit it was built from, 40 hex digits")
+    command.option("--prometheus", metavar="URL", help="ask production's health there")
+    command.option(
+        "--risk", choices=("", "low", "medium", "high"), help="the change's risk tier, if assessed"
+    )
+    return command.run(run)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
