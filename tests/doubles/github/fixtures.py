@@ -14,4 +14,4 @@ def github_double() -> Iterator[GitHubDouble]:
     """A fresh double; after the test every exchange must have kept to GitHub's description."""
     with GitHubDouble() as double:
         yield double
-    assert double.violations == []
+    assert not double.violations, "\n".join(["GitHub's description was broken:", *double.violations])

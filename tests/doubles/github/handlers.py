@@ -93,7 +93,7 @@ class ApiHandler(_Handler):
             body = json.loads(raw) if raw else None
         except ValueError:
             body = None
-            return self.finish(path, query, body, token, ApiError(400, "Problems parsing JSON").answer)
+            return self.reply(path, query, body, token, ApiError(400, "Problems parsing JSON").answer)
         fault = self.double.faults.take(self.command, path)
         if fault and not fault.after_effect:
             return self.spoil(fault, path, query, body, token, Answer(200, {}))
@@ -105,7 +105,7 @@ class ApiHandler(_Handler):
             self.double.save()
         if fault:
             return self.spoil(fault, path, query, body, token, answer)
-        self.finish(path, query, body, token, answer)
+        self.reply(path, query, body, token, answer)
 
     def token(self) -> tuple[Token | None, bool]:
         """Return who asks and whether the token given is a known one."""
@@ -194,7 +194,7 @@ class ApiHandler(_Handler):
             return
         if fault.wire == "answer":
             answer = ApiError(fault.status, fault.message, headers=dict(fault.headers)).answer
-        self.finish(path, query, body, token, answer, fault.wire)
+        self.reply(path, query, body, token, answer, fault.wire)
 
     def note(self, path: str, query: dict[str, str], body: Any, token: Token | None, status: int) -> None:
         """Remember an exchange."""
@@ -203,7 +203,7 @@ class ApiHandler(_Handler):
         login = token.login if token else ""
         self.double.requests.append(Exchange(self.command, path, query, body, login, status))
 
-    def finish(
+    def reply(
         self,
         path: str,
         query: dict[str, str],
