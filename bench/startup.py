@@ -82,6 +82,9 @@ def environments() -> list[Figure]:
         return [
             Figure("cold install of the leanest action", ours_seconds, "s", {"seed": seed_seconds}),
             Figure("its environment", megabytes(ours_home), "MB", {"seed": megabytes(seed)}),
+            Figure(
+                "all it leaves on the runner, uv included", megabytes(ours), "MB", {"seed": megabytes(seed)}
+            ),
             Figure("its packages", packages(ours_python), "packages", {"seed": packages(seed_python)}),
             Figure(
                 "its imports",
