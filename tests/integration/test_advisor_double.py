@@ -27,16 +27,19 @@ SCHEMA = {
 }
 
 
+def client_of(double: ModelDouble) -> openai.OpenAI:
+    return openai.OpenAI(base_url=double.url, api_key="k", max_retries=0, timeout=10)
+
+
 def chat(double: ModelDouble, **fields) -> str:
-    with openai.OpenAI(base_url=double.url, api_key="k", max_retries=0, timeout=10) as client:
+    with client_of(double) as client:
         done = client.chat.completions.create(**({"model": "m", "messages": MESSAGES} | fields))
         return done.choices[0].message.content
 
 
 def test_models_are_listed():
-    with ModelDouble({"models": ["a", "b"]}) as double:
-        with openai.OpenAI(base_url=double.url, api_key="k") as client:
-            assert [m.id for m in client.models.list()] == ["a", "b"]
+    with ModelDouble({"models": ["a", "b"]}) as double, client_of(double) as client:
+        assert [m.id for m in client.models.list()] == ["a", "b"]
 
 
 def test_an_answer_fits_the_schema_and_takes_fields():
@@ -84,10 +87,10 @@ def test_a_flipping_judge_says_the_same_to_the_same_text():
 
 
 def test_a_stream_brings_the_same_text():
-    with ModelDouble({"default": {"do": "say", "text": "a longer sentence, in pieces, é"}}) as double:
-        with openai.OpenAI(base_url=double.url, api_key="k") as client:
-            stream = client.chat.completions.create(model="m", messages=MESSAGES, stream=True)
-            text = "".join(c.choices[0].delta.content or "" for c in stream)
+    script = {"default": {"do": "say", "text": "a longer sentence, in pieces, é"}}
+    with ModelDouble(script) as double, client_of(double) as client:
+        stream = client.chat.completions.create(model="m", messages=MESSAGES, stream=True)
+        text = "".join(c.choices[0].delta.content or "" for c in stream)
     assert text == "a longer sentence, in pieces, é"
 
 
