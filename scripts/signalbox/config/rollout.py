@@ -6,9 +6,11 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from signalbox.config.base import NotNegative, Positive, Section, Share
+from signalbox.config.base import NotNegative, Positive, Section
 
 Weight = Annotated[float, msgspec.Meta(gt=0, le=100)]
+Chance = Annotated[float, msgspec.Meta(gt=0, lt=1)]
+Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,49}$")]
 
 
 class Rollout(Section, frozen=True, kw_only=True):
@@ -16,21 +18,37 @@ class Rollout(Section, frozen=True, kw_only=True):
 
     slices: tuple[Weight, ...] = (10, 25, 50, 100)
     slice_seconds: Positive = 120.0
+    soak_seconds: NotNegative = 30.0
+    """No slice ends earlier than this (or than slice-seconds, if that is less), however clear the proof."""
     look_seconds: Positive = 5.0
     deadline_seconds: Positive = 1800.0
+    """A slice that has neither proceeded nor been rolled back after this long ends by deadline-action."""
     deadline_action: Literal["hold", "retreat"] = "hold"
-    error_objective: Share = 0.005
+    signals: tuple[Literal["errors", "latency"], ...] = ("errors", "latency")
+    """Every one of these must be measured and must certify before a slice may proceed."""
+    error_objective: Chance = 0.005
     latency_objective_ms: Positive = 500.0
-    latency_quantile: Share = 0.99
-    alpha: Share = 0.005
+    latency_quantile: Chance = 0.99
+    alpha: Chance = 0.005
     """Chance of rolling back a canary that is no worse than the baseline, over the whole rollout."""
     null_ratio: Annotated[float, msgspec.Meta(ge=1)] = 1.0
     worse_ratio: Annotated[float, msgspec.Meta(gt=1)] = 2.0
-    """Proceeding early needs proof that the canary is not this many times worse."""
-    proceed_alpha: Share = 0.05
-    min_excess: Share = 0.001
-    """Absolute excess over the baseline below which a finding holds instead of rolling back."""
+    """Proceeding needs proof that the canary is not this many times worse."""
+    proceed_alpha: Chance = 0.05
+    min_excess: Chance = 0.001
+    """Absolute excess of errors below which a finding holds instead of rolling back, and below which a
+    canary certifies whatever the ratio: a difference this small is not acted upon."""
+    min_slow_excess: Chance = 0.005
+    """The same for the share of requests slower than the objective."""
     cluster_size: Annotated[float, msgspec.Meta(ge=1)] = 1.0
-    control_share: NotNegative = 0.0
+    """The largest number of requests that fail together (retries, sessions); evidence is tempered by it."""
+    control_share: Annotated[float, msgspec.Meta(ge=0, lt=50)] = 0.0
+    """Percent that stay with the baseline while the last slice is judged; 0 = the SLO alone is tested."""
     floor_percent: Weight = 1.0
+    """The canary's share while a production rollback waits for its approval."""
+    automatic_rollback: tuple[Name, ...] = ("development", "staging")
+    """Environments where rolling back needs nobody. Anywhere else, a standing approval or a person."""
     stale_seconds: Positive = 60.0
+    canary_selector: str = 'app="{deployment}",track="canary"'
+    baseline_selector: str = 'app="{deployment}",track="stable"'
+    """PromQL label matchers of the two arms; ``{deployment}`` is replaced by the deployment's name."""

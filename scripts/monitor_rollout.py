@@ -1,0 +1,184 @@
+"""Watch a rollout's live signals and move its traffic by what they prove. See --help."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+import uuid
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from signalbox.cli import Command, Context, Result
+from signalbox.errors import InputError
+
+if TYPE_CHECKING:
+    from signalbox.config.rollout import Rollout
+    from signalbox.rollout.model import Inputs
+
+EPILOG = """\
+examples:
+  monitor_rollout.py --deployment web --digest sha256:… --metrics-url canary=http://127.0.0.1:9101/metrics \\
+      --metrics-url baseline=http://127.0.0.1:9102/metrics --traffic proxy:http://127.0.0.1:8080 \\
+      --mode enforce --environment staging
+  monitor_rollout.py --deployment web --digest sha256:… --prometheus http://prometheus:9090 \\
+      --traffic 'haproxy:unix:/run/haproxy.sock?backend=web&canary=c1&baseline=b1,b2' \\
+      --mode enforce --environment production --standing-approval approval.json
+
+traffic (--traffic):
+  proxy:URL                 GET and PUT URL/_weights {"canary": 10, "baseline": 90}, counters on URL/metrics
+  haproxy:unix:/PATH?backend=B&canary=S1,S2&baseline=S3     HAProxy's runtime API (level admin)
+  haproxy:tcp:HOST:PORT?backend=B&canary=S1&baseline=S2
+  command:PROGRAM ARGS      your own: "… get" prints the JSON above, "… set --canary 25 --baseline 75"
+
+what it does:
+  Each slice is watched until the canary is proved not to be twice as bad as the baseline (proceed) or
+  worse than it (rollback); anything else, and any missing data, holds. Mode observe (the default) watches
+  one slice at the share in force and moves nothing. Killed anywhere, it resumes or retreats when run again
+  with the same --state. SIGINT and SIGTERM freeze the traffic where it is. Rolling back is automatic in
+  the environments the policy lists (development, staging); elsewhere it needs --standing-approval, or it
+  lowers the canary to the floor share, proposes, and waits for a person.
+"""
+
+
+def main() -> int:
+    """Run the command line; the exit code."""
+    command = Command(
+        "monitor_rollout", "Judge a live rollout by its signals, slice by slice.", epilog=EPILOG
+    )
+    command.option("--deployment", help="name of the deployment (required)")
+    command.option("--digest", help="sha256:… of what is rolled out (required)")
+    command.option("--slices", metavar="LIST", help="the canary's percentages, such as 10,25,50,100")
+    command.option("--slice-seconds", type=float, default=0.0, help="seconds a slice is meant to take")
+    command.option("--look-seconds", type=float, default=0.0, help="seconds between two looks")
+    command.option("--prometheus", metavar="URL", help="read the signals from this Prometheus")
+    command.option(
+        "--metrics-url",
+        action="append",
+        default=[],
+        metavar="ARM=URL",
+        help="read /metrics of canary=, baseline=",
+    )
+    command.option("--traffic", metavar="URL", help="what moves the traffic; see below")
+    command.option("--state", metavar="FILE", help="where the run is kept so that it survives (mode enforce)")
+    command.option("--audit", metavar="FILE", help="audit trail, JSON lines (default: beside --state)")
+    command.option(
+        "--standing-approval", metavar="FILE", help="a person's approval of the automatic rollback"
+    )
+    command.option("--error-objective", type=float, default=0.0, help="share of requests that may fail")
+    command.option("--latency-objective-ms", type=float, default=0.0, help="what counts as slow")
+    return command.run(run)
+
+
+def run(context: Context) -> Result:
+    """Check everything, watch, and decide."""
+    from signalbox.rollout import blocks, plan
+    from signalbox.rollout.decide import decide
+
+    settings = context.policy.settings
+    inputs = _inputs(context)
+    rules = inputs.rules(settings.rollout)
+    plan.check_slices(rules.slices, "policy: rollout.slices")
+    plan.check_rules(rules)
+    inputs = _watch(context, inputs, rules)
+    decision = decide(inputs, settings, context.policy.ref, context.stamp)
+    return Result(
+        decision=decision,
+        inputs=inputs,
+        blocks=blocks.blocks(inputs, settings.rollout),
+        outputs={
+            "ending": inputs.ending,
+            "last-slice": f"{decision.outputs['last-slice']:g}",
+            "audit": str(_audit(context)),
+        },
+    )
+
+
+def _inputs(context: Context) -> Inputs:
+    from signalbox.rollout import plan
+    from signalbox.rollout.authority import read_approval
+    from signalbox.rollout.model import Inputs
+
+    args, policy = context.args, context.policy.settings.rollout
+    for option in ("slice_seconds", "look_seconds", "error_objective", "latency_objective_ms"):
+        if getattr(args, option) < 0:
+            raise InputError("must be positive", where=f"--{option.replace('_', '-')}")
+    return Inputs(
+        subject=context.subject(digest=plan.check_digest(args.digest)),
+        deployment=plan.check_name(args.deployment),
+        slices=plan.parse_slices(args.slices) if args.slices else policy.slices,
+        slice_seconds=args.slice_seconds or policy.slice_seconds,
+        look_seconds=args.look_seconds or policy.look_seconds,
+        error_objective=args.error_objective or policy.error_objective,
+        latency_objective_ms=args.latency_objective_ms or policy.latency_objective_ms,
+        moves=context.policy.settings.mode == "enforce",
+        approval=read_approval(Path(args.standing_approval)) if args.standing_approval else None,
+    )
+
+
+def _audit(context: Context) -> Path:
+    args = context.args
+    return Path(args.audit or f"{args.state or args.deployment.replace('/', '-') + '.rollout'}.audit.jsonl")
+
+
+def _watch(context: Context, inputs: Inputs, rules: Rollout) -> Inputs:
+    from signalbox.rollout import plan
+    from signalbox.rollout.clock import RealClock
+    from signalbox.rollout.engine import Engine
+    from signalbox.rollout.looks import Looker
+    from signalbox.rollout.monitor import Monitor
+    from signalbox.rollout.progress import Journal
+    from signalbox.rollout.state import Audit, StateFile
+    from signalbox.rollout.traffic import open_traffic
+    from signalbox.rollout.watching import watch_only
+    from signalbox.signals.http import new_session
+
+    args = context.args
+    if inputs.moves and not (args.traffic and args.state):
+        raise InputError("mode enforce needs --traffic and --state", where="monitor_rollout.py")
+    stop = threading.Event()
+    clock = RealClock(stop)
+    with ExitStack() as stack:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            stack.callback(signal.signal, number, signal.signal(number, lambda *_: stop.set()))
+
+        def session() -> object:
+            return stack.enter_context(new_session(context.environ.get("SIGNALBOX_SIGNALS_TOKEN", "")))
+
+        source = plan.open_source(
+            prometheus=args.prometheus,
+            metrics_urls=args.metrics_url,
+            deployment=inputs.deployment,
+            rules=rules,
+            new_session=session,
+            now=clock.now,
+        )
+        engine = None
+        if args.traffic:
+            traffic = open_traffic(args.traffic, new_session=lambda: stack.enter_context(new_session()))
+            engine = Engine(traffic, source, clock)
+        journal = Journal(stack.enter_context(Audit(_audit(context))), clock, context.say)
+        policy = context.policy.settings.rollout
+        if not inputs.moves or engine is None:
+            return watch_only(
+                inputs, policy, source=source, engine=engine, journal=journal, clock=clock, new_id=_new_id
+            )
+        return Monitor(
+            inputs,
+            policy,
+            engine=engine,
+            looker=Looker(rules, source=source, engine=engine, clock=clock, journal=journal),
+            state_file=stack.enter_context(StateFile(Path(args.state))),
+            journal=journal,
+            clock=clock,
+            new_id=_new_id,
+        ).run()
+
+
+def _new_id() -> str:
+    return str(uuid.uuid4())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,288 @@
+"""The monitor: looks, asks the judge, moves the traffic. Everything it knows survives its death.
+
+The order is always the same: write what is about to be done, do it, read it back, write what came of it.
+Killed between any two of these, the next run finds in the state where traffic may be, and goes on or
+retreats from there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from signalbox.config.rollout import Rollout
+from signalbox.errors import InputError
+from signalbox.rollout import judge
+from signalbox.rollout.assess import Assessment, assess
+from signalbox.rollout.authority import authority
+from signalbox.rollout.clock import Clock, at
+from signalbox.rollout.engine import Engine
+from signalbox.rollout.looks import Looker
+from signalbox.rollout.model import Inputs, Look
+from signalbox.rollout.progress import Journal
+from signalbox.rollout.state import State, StateFile
+from signalbox.rollout.traffic import TrafficError
+
+_RETREAT_TRIES = 5
+
+
+class Stop(Exception):
+    """The monitor was told to stop."""
+
+
+class Monitor:
+    """One run. ``inputs`` are the decision's without looks; :meth:`run` returns them completed."""
+
+    def __init__(
+        self,
+        inputs: Inputs,
+        policy: Rollout,
+        *,
+        engine: Engine,
+        looker: Looker,
+        state_file: StateFile,
+        journal: Journal,
+        clock: Clock,
+        new_id: Callable[[], str],
+    ) -> None:
+        self.inputs = inputs
+        self.rules = inputs.rules(policy)
+        self._engine = engine
+        self._looker = looker
+        self._file = state_file
+        self._journal = journal
+        self._clock = clock
+        self._new_id = new_id
+        self._looks: list[Look] = []
+        self._judgement = judge.Judgement()
+        self._state: State | None = None
+
+    def run(self) -> Inputs:
+        """Watch every slice to its end. Raises ``InputError`` only before any traffic has moved."""
+        state, known_bad = self._open()
+        try:
+            if known_bad:
+                self._retreat(known_bad)
+            elif state.phase == "done":
+                self._finish(ending="done")
+            elif self._judged().verdict == "rollback":
+                # Killed between the finding and the retreat.
+                self._roll_back(self._judged())
+            elif state.phase == "retreating":
+                self._deadline_retreat()
+            elif self._clock.wait(0):
+                raise Stop
+            else:
+                self._go(state.slice)
+        except Stop:
+            self._journal.say("told to stop: traffic is frozen where it is; run me again to resume")
+            self._journal.event("interrupted", percent=self._now_state().percent)
+            self._finish(ending="interrupted")
+        except TrafficError as error:
+            self._journal.say(f"traffic: {error}")
+            self._journal.event("traffic-error", error=str(error))
+            self._finish(ending="frozen", problem=str(error))
+        return self.inputs
+
+    def _go(self, first: int) -> None:
+        for index in range(first, len(self.rules.slices)):
+            self._step(index)
+            if not self._watch(index):
+                return
+        if judge.has_control(self.rules, len(self.rules.slices) - 1):
+            self._save(phase="stepping", percent=100.0)
+            self._journal.moved(self._engine.move(100.0), "the control share is no longer needed")
+        self._save(phase="done")
+        self._journal.say("the canary serves all traffic")
+        self._finish(ending="done")
+
+    def _step(self, index: int) -> None:
+        percent = judge.weight_at(self.rules, index)
+        self._journal.say(self._looker.forecast(index))
+        self._save(phase="stepping", slice=index, percent=percent)
+        self._journal.moved(self._engine.move(percent), f"slice {index + 1} of {len(self.rules.slices)}")
+        self._save(phase="watching")
+        watched = self._looks[-1].since if self._looks and self._looks[-1].slice == index else 0.0
+        self._looker.begin(index, watched)
+
+    def _watch(self, index: int) -> bool:
+        """Look until the slice has an end; True if the next one may begin."""
+        while True:
+            if self._looker.wait():
+                raise Stop
+            look = self._looker.look(index)
+            self._looks.append(look)
+            self._judgement = judge.advance(self._judgement, look, self.rules)
+            found = self._judged()
+            action = _action(found, self.rules, index)
+            self._journal.look(look, found, action)
+            # Renews the lease; also proves that the state can still be written.
+            self._save()
+            if found.verdict == "proceed":
+                return True
+            if found.verdict == "rollback":
+                self._roll_back(found)
+                return False
+            if found.overdue:
+                self._deadline(found)
+                return False
+
+    def _judged(self) -> Assessment:
+        return assess(self._judgement, self.rules)
+
+    def _roll_back(self, found: Assessment) -> None:
+        why = found.reasons[0].text
+        state = self._now_state()
+        bad = {**state.bad, state.digest: why}
+        allowed = authority(self._with_looks(), self.rules, at(self._clock.now()))
+        self._journal.say(allowed.why)
+        if not allowed.allowed:
+            self._propose(bad, why)
+            return
+        self._save(phase="retreating", percent=0.0, bad=bad)
+        self._journal.event("rollback", why=why, authority=allowed.why)
+        self._to_zero(f"rolled back: {why}")
+        self._save(phase="rolled-back")
+        self._finish(ending="rolled-back")
+
+    def _propose(self, bad: dict[str, str], why: str) -> None:
+        floor = min(self.rules.floor_percent, self._now_state().percent)
+        self._save(phase="proposed", percent=floor, bad=bad)
+        self._journal.event("proposal", why=why, floor_percent=floor)
+        self._journal.moved(self._engine.move(floor), "the floor share, until a person decides")
+        self._finish(ending="proposed")
+
+    def _retreat(self, why: str) -> None:
+        """This digest was found worse in an earlier run: never forward, only out."""
+        self._journal.say(f"this digest was found worse before: {why}")
+        if self._engine.read() <= 0:
+            self._save(phase="rolled-back", percent=0.0)
+            self._finish(ending="rolled-back", known_bad=why)
+            return
+        self.inputs = msgspec.structs.replace(self.inputs, known_bad=why)
+        allowed = authority(self._with_looks(), self.rules, at(self._clock.now()))
+        self._journal.say(allowed.why)
+        if not allowed.allowed:
+            self._propose(self._now_state().bad, why)
+            return
+        self._save(phase="retreating", percent=0.0)
+        self._journal.event("rollback", why=why, authority=allowed.why)
+        self._to_zero("rolled back: found worse before")
+        self._save(phase="rolled-back")
+        self._finish(ending="rolled-back")
+
+    def _deadline(self, found: Assessment) -> None:
+        self._journal.event("deadline", action=self.rules.deadline_action, why=found.reasons[0].text)
+        if self.rules.deadline_action == "hold":
+            self._finish(ending="frozen")
+            return
+        self._deadline_retreat()
+
+    def _deadline_retreat(self) -> None:
+        allowed = authority(self._with_looks(), self.rules, at(self._clock.now()))
+        if not allowed.allowed:
+            self._finish(ending="frozen", problem=f"The deadline's retreat was not made. {allowed.why}")
+            return
+        self._save(phase="retreating", percent=0.0)
+        self._to_zero("retreated by the deadline's policy, not by a finding")
+        self._save(phase="retreated")
+        self._finish(ending="retreated")
+
+    def _to_zero(self, why: str) -> None:
+        self._journal.moved(self._engine.move(0.0, tries=_RETREAT_TRIES), why)
+
+    def _open(self) -> tuple[State, str]:
+        """Check everything, resume what there is, measure before anything moves."""
+        now = self._clock.now()
+        before = self._file.read()
+        inputs = self.inputs
+        digest = inputs.subject.digest
+        if before:
+            _check_previous(before, inputs, at(now), str(self._file.path))
+        try:
+            self._engine.read()
+        except TrafficError as error:
+            raise InputError(
+                "traffic cannot be steered, and nothing was moved", where="--traffic", why=str(error)
+            ) from None
+        bad = before.bad if before else {}
+        if before and before.digest == digest and before.phase != "retreated":
+            self._state = before
+            self._journal.rollout = before.rollout
+            self._looks = self._journal.audit.looks(before.rollout)
+            self._judgement = judge.fold(self._looks, self.rules)
+            self._journal.say(f"resuming at {before.percent:g}% ({before.phase})")
+            self._journal.event("resumed", phase=before.phase, percent=before.percent)
+        else:
+            self._state = State(
+                rollout=self._new_id(),
+                deployment=inputs.deployment,
+                digest=digest,
+                slices=inputs.slices,
+                phase="stepping",
+                slice=0,
+                percent=judge.weight_at(self.rules, 0),
+                started_at=at(now),
+                updated_at=at(now),
+                lease_until=at(now),
+                bad=bad,
+            )
+            self._journal.rollout = self._state.rollout
+        if digest in bad:
+            return self._state, bad[digest]
+        if self._state.phase in ("stepping", "watching"):
+            self._looker.prepare(self._looks[-1].elapsed if self._looks else 0.0)
+        return self._state, ""
+
+    def _now_state(self) -> State:
+        assert self._state is not None
+        return self._state
+
+    def _save(self, **changes: object) -> None:
+        now = self._clock.now()
+        lease = now + max(60.0, 6 * self.rules.look_seconds)
+        self._state = msgspec.structs.replace(
+            self._now_state(), updated_at=at(now), lease_until=at(lease), **changes
+        )
+        self._file.write(self._state)
+
+    def _with_looks(self) -> Inputs:
+        return msgspec.structs.replace(self.inputs, looks=tuple(self._looks))
+
+    def _finish(self, **changes: object) -> None:
+        self.inputs = msgspec.structs.replace(self._with_looks(), **changes)
+        self._journal.event("end", ending=self.inputs.ending, problem=self.inputs.problem)
+
+
+def _action(found: Assessment, rules: Rollout, index: int) -> str:
+    if found.verdict == "proceed":
+        return (
+            f"advance to {judge.weight_at(rules, index + 1):g}%"
+            if index + 1 < len(rules.slices)
+            else "finish"
+        )
+    if found.verdict == "rollback":
+        return "roll back"
+    return f"deadline: {rules.deadline_action}" if found.overdue else "hold"
+
+
+def _check_previous(before: State, inputs: Inputs, now: str, where: str) -> None:
+    if before.deployment != inputs.deployment:
+        raise InputError(
+            f"this is the state of the deployment {before.deployment!r}", where=where, fix="Check --state."
+        )
+    # Times in one format and zone sort as text.
+    if before.updated_at > now:
+        raise InputError(
+            f"the state was written at {before.updated_at}, and the clock says {now}: it jumped back",
+            where=where,
+            fix="Set the clock; no traffic was moved.",
+        )
+    unfinished = before.phase in ("stepping", "watching")
+    if before.digest == inputs.subject.digest and unfinished and before.slices != inputs.slices:
+        raise InputError(
+            f"this rollout was begun with the slices {', '.join(f'{s:g}' for s in before.slices)}",
+            where=where,
+            fix="Resume it with the same slices.",
+        )

@@ -1,0 +1,175 @@
+"""Both arms read together, and what happened on them between two readings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+import msgspec
+
+from signalbox.config.rollout import Rollout
+from signalbox.signals import Change, Endpoints, Prometheus, QuerySet, Reading, State, change, recognise
+from signalbox.stats.eprocess import Pair
+
+
+class Arms(msgspec.Struct, frozen=True):
+    """One reading of each arm, taken as closely together as the source allows."""
+
+    canary: Reading
+    baseline: Reading
+
+
+class Source(Protocol):
+    """Where the signals come from."""
+
+    def describe(self) -> str:
+        """A name for people, without credentials."""
+
+    def read(self) -> Arms:
+        """Both arms now; never raises for trouble of the source, which is a state of the readings."""
+
+
+class DirectSource:
+    """``/metrics`` of both arms."""
+
+    def __init__(self, canary: Endpoints, baseline: Endpoints) -> None:
+        self._canary = canary
+        self._baseline = baseline
+
+    def describe(self) -> str:
+        """A name for people."""
+        return (
+            f"/metrics of {len(self._canary.urls)} canary and {len(self._baseline.urls)} baseline instances"
+        )
+
+    def read(self) -> Arms:
+        """Both arms, the baseline first: if either leads, it is the one that cannot be blamed."""
+        baseline = self._baseline.read()
+        return Arms(canary=self._canary.read(), baseline=baseline)
+
+
+class PrometheusSource:
+    """Two label selectors of one Prometheus."""
+
+    def __init__(self, prometheus: Prometheus, canary: str, baseline: str) -> None:
+        self._prometheus = prometheus
+        self._canary = canary
+        self._baseline = baseline
+
+    def describe(self) -> str:
+        """A name for people."""
+        return f"Prometheus at {self._prometheus.url}"
+
+    def read(self) -> Arms:
+        """Both arms."""
+        baseline = self._prometheus.read(self._baseline)
+        return Arms(canary=self._prometheus.read(self._canary), baseline=baseline)
+
+
+class Measured(msgspec.Struct, frozen=True, kw_only=True):
+    """What a look found: as in :class:`signalbox.rollout.model.Look`."""
+
+    state: State
+    arm: str = ""
+    detail: str = ""
+    signals: dict[str, tuple[Pair, ...]] = {}
+    routed: tuple[int, int] | None = None
+    skew: float = 0.0
+
+
+class Tracker:
+    """Keeps the last good reading of both arms, so that counts span a gap in the measurements.
+
+    Both arms are always compared over the same stretch: after a reset or a lost series on one, both
+    begin anew.
+    """
+
+    def __init__(self, rules: Rollout) -> None:
+        self._rules = rules
+        self._before: Arms | None = None
+
+    def restart(self, arms: Arms | None) -> None:
+        """Count from ``arms`` on (from the next good reading, if it is None or not good)."""
+        self._before = arms if arms and arms.canary.state == arms.baseline.state == "ok" else None
+
+    def measure(self, arms: Arms, *, control: bool) -> Measured:
+        """What happened since the reading before. Without ``control`` the baseline need not answer."""
+        trouble = _first_trouble(arms, control)
+        if trouble:
+            return trouble
+        before, self._before = self._before, arms
+        if before is None:
+            return Measured(state="empty", detail="the first reading; counting begins here")
+        queries = recognise(series.name for series in arms.canary.series)
+        if queries is None:
+            self._before = before
+            return Measured(state="empty", arm="canary", detail="no requests are counted there")
+        canary = self._change(before.canary, arms.canary, queries)
+        baseline = self._change(before.baseline, arms.baseline, queries)
+        if not control and baseline.state != "ok":
+            baseline = Change(state="ok", requests=0, errors=0, timed=0, slow=(0, 0))
+        for arm, found in (("canary", canary), ("baseline", baseline)):
+            if found.state != "ok":
+                return Measured(state=found.state, arm=arm, detail=found.detail)
+        return self._pairs(canary, baseline, arms)
+
+    def _change(self, before: Reading, after: Reading, queries: QuerySet) -> Change:
+        return change(before, after, queries, objective_seconds=self._rules.latency_objective_ms / 1000)
+
+    def _pairs(self, canary: Change, baseline: Change, arms: Arms) -> Measured:
+        signals: dict[str, tuple[Pair, ...]] = {}
+        absent = []
+        for signal in self._rules.signals:
+            pairs = _error_pairs(canary, baseline) if signal == "errors" else _slow_pairs(canary, baseline)
+            if pairs:
+                signals[signal] = pairs
+            else:
+                absent.append(signal)
+        what = {"errors": "no status code on the requests", "latency": "no duration histogram"}
+        return Measured(
+            state="empty" if absent else "ok",
+            detail="; ".join(what[signal] for signal in absent),
+            signals=signals,
+            routed=(canary.requests or 0, baseline.requests or 0),
+            skew=_skew(arms),
+        )
+
+
+def _first_trouble(arms: Arms, control: bool) -> Measured | None:
+    readings: Mapping[str, Reading] = {"baseline": arms.baseline, "canary": arms.canary}
+    for arm, reading in readings.items():
+        if reading.state != "ok" and (control or arm == "canary"):
+            return Measured(state=reading.state, arm=arm, detail=reading.detail)
+    return None
+
+
+def _skew(arms: Arms) -> float:
+    if arms.canary.sampled_at is None or arms.baseline.sampled_at is None:
+        return 0.0
+    return round(abs(arms.canary.sampled_at - arms.baseline.sampled_at), 3)
+
+
+def _error_pairs(canary: Change, baseline: Change) -> tuple[Pair, ...]:
+    if canary.requests is None or canary.errors is None:
+        return ()
+    # A baseline whose requests carry no status is no baseline for errors.
+    if baseline.requests is None or baseline.errors is None:
+        return ()
+    return (_pair(canary.requests, canary.errors, baseline.requests, baseline.errors),)
+
+
+def _slow_pairs(canary: Change, baseline: Change) -> tuple[Pair, ...]:
+    if canary.timed is None or canary.slow is None or baseline.timed is None or baseline.slow is None:
+        return ()
+    exact = canary.slow[0] == canary.slow[1] and baseline.slow[0] == baseline.slow[1]
+    pairs = [_pair(canary.timed, canary.slow[0], baseline.timed, baseline.slow[0])]
+    if not exact:
+        pairs.append(_pair(canary.timed, canary.slow[1], baseline.timed, baseline.slow[1]))
+    return tuple(pairs)
+
+
+def _pair(treated: int, treated_events: int, control: int, control_events: int) -> Pair:
+    return Pair(treated, min(treated_events, treated), control, min(control_events, control))
+
+
+__all__ = ["Arms", "DirectSource", "Measured", "PrometheusSource", "Source", "Tracker"]

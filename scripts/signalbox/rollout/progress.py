@@ -1,0 +1,88 @@
+"""The audit trail and the live line: what is written and said at each event."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from signalbox.rollout.assess import Assessment
+from signalbox.rollout.clock import Clock, at
+from signalbox.rollout.engine import Moved
+from signalbox.rollout.judge import rate_of
+from signalbox.rollout.model import Look
+from signalbox.rollout.state import Audit
+
+
+class Journal:
+    """Writes every event as a JSON line and says it in one line. ``rollout`` is the run's id."""
+
+    def __init__(self, audit: Audit, clock: Clock, say: Callable[[str], None]) -> None:
+        self.audit = audit
+        self.rollout = ""
+        self._clock = clock
+        self._say = say
+
+    def say(self, text: str) -> None:
+        """One line for people, with the time of day."""
+        self._say(f"{at(self._clock.now())[11:19]}  {text}")
+
+    def event(self, event: str, **fields: Any) -> None:
+        """One line of the audit trail."""
+        record = {"schema_version": 1, "rollout": self.rollout, "at": at(self._clock.now()), "event": event}
+        self.audit.write({**record, **fields})
+
+    def moved(self, moved: Moved, why: str) -> None:
+        """A move that is in force."""
+        self.event("moved", why=why, move=msgspec.to_builtins(moved))
+        seen = "too few requests yet to see it" if moved.seen is None else f"{moved.seen:.0f}% seen"
+        self.say(f"canary now at {moved.read_back:g}% ({seen}): {why}")
+
+    def look(self, look: Look, found: Assessment, action: str) -> None:
+        """One look, with all that the verdict rests on."""
+        values = {
+            signal: {
+                "counts": msgspec.to_builtins(figure.counts),
+                "log10_e": _log10(figure.log_e),
+                "log10_certified": _log10(figure.certified_log_e),
+                "certified": figure.certified,
+                "over_objective": figure.breach,
+            }
+            for signal, figure in found.figures.items()
+        }
+        self.event(
+            "look",
+            look=msgspec.to_builtins(look),
+            figures=values,
+            log10_e=_log10(found.log_e),
+            log10_limit=_log10(found.threshold),
+            verdict=found.verdict,
+            reasons=[reason.code for reason in found.reasons],
+            action=action,
+        )
+        self.say(line(look, found))
+
+
+def line(look: Look, found: Assessment) -> str:
+    """The live line of a look."""
+    share = "" if look.percent is None else f"{look.percent:g}%"
+    parts = [f"{share:>5} {look.since:4.0f} s"]
+    for signal, figure in found.figures.items():
+        canary, baseline = rate_of(figure.counts)
+        against = f" against {100 * baseline:.2f}%" if figure.counts.control else ""
+        parts.append(f"{signal} {100 * canary:.2f}%{against}")
+    parts.append(f"e {_short(found.log_e)}/{_short(found.threshold)}")
+    reason = found.reasons[0]
+    parts.append(f"{found.verdict} ({reason.code.lower().replace('_', ' ')})")
+    return "  ".join(parts)
+
+
+def _short(log_e: float) -> str:
+    return f"{math.exp(log_e):.3g}" if log_e < 600 else f"1e{log_e / math.log(10):.0f}"
+
+
+def _log10(log_e: float) -> float:
+    # JSON has no infinity; an e-value of 1e-300 is as good as none.
+    return round(max(log_e / math.log(10), -300.0), 4)
