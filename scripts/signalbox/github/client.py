@@ -12,7 +12,7 @@ from . import artifacts, comments, deployments, names, pulls, runs, setup, trees
 from .artifacts import Artifact, Expected, Limits
 from .comments import Comment
 from .deployments import CommitState, Deployment, DeploymentState
-from .errors import GitHubError, Unavailable, reading
+from .errors import GitHubError, reading
 from .pulls import Pull
 from .runs import Job, Queue, Run
 from .setup import Environment, Rules
@@ -184,5 +184,12 @@ class GitHub:
         """Return what Actions may do in this repository."""
         return setup.actions_policy(self)
 
+    @reading
+    def caches(self, key: str, ref: str) -> tuple[str, ...]:
+        """Return the keys of the caches of a ref that begin with ``key``."""
+        return setup.caches(self, key, ref)
 
-__all__ = ["GitHub", "Unavailable"]
+    @reading
+    def changed_files(self, sha: str) -> tuple[str, ...]:
+        """Return the paths that a commit changed."""
+        return setup.changed_files(self, sha)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from . import names
+from .errors import GitHubError
 
 if TYPE_CHECKING:
     from .client import GitHub
@@ -74,3 +75,23 @@ def actions_policy(client: GitHub) -> dict[str, Any]:
     policy = dict(client.transport.get(root))
     policy["token"] = client.transport.get(f"{root}/workflow")["default_workflow_permissions"]
     return policy
+
+
+def caches(client: GitHub, key: str, ref: str) -> tuple[str, ...]:
+    """Return the keys of the Actions caches of ``ref`` that begin with ``key``."""
+    query = f"key={names.segment(key)}&ref={names.segment(ref)}"
+    rows = client.transport.pages(f"/repos/{client.repository}/actions/caches?{query}", "actions_caches")
+    return tuple(str(row["key"]) for row in rows)
+
+
+def changed_files(client: GitHub, sha: str) -> tuple[str, ...]:
+    """Return the paths that a commit changed against its first parent, old names of renames as well.
+
+    GitHub lists at most 3,000: a commit with as many raises, because the rest would be unknown.
+    """
+    path = f"/repos/{client.repository}/commits/{names.sha(sha)}"
+    rows = list(client.transport.pages(path, "files"))
+    if len(rows) >= 3000:
+        raise GitHubError("the commit changes more files than GitHub lists", call=f"GET {path}")
+    found = (row.get(name) for row in rows for name in ("filename", "previous_filename"))
+    return tuple(sorted({str(name) for name in found if name}))

@@ -121,6 +121,11 @@ class Git:
         names = ("tree", "parents", "name", "email", "date", "message")
         return dict(zip(names, text.split("\0"), strict=True))
 
+    def changed(self, sha: str) -> list[str]:
+        """List letter, tab and path of each file that a commit changed against its first parent."""
+        text = self.line("diff-tree", "-r", "--root", "--no-commit-id", "--name-status", "--no-renames", sha)
+        return text.splitlines()
+
     def refs(self, prefix: str = "") -> list[tuple[str, str]]:
         """List (ref, hash) of all refs that begin with ``prefix``."""
         rows = self.line("for-each-ref", "--format=%(refname) %(objectname)").splitlines()

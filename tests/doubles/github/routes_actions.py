@@ -187,7 +187,10 @@ def list_workflows(r: Request) -> Answer:
 
 @route("GET", REPO + "/actions/caches", "actions=read")
 def list_caches(r: Request) -> Answer:
-    return r.page([], lambda row: row, "actions_caches")
+    rows = [row for row in r.repo.caches if row["key"].startswith(r.query.get("key", ""))]
+    if "ref" in r.query:
+        rows = [row for row in rows if row["ref"] == r.query["ref"]]
+    return r.page(rows, lambda row: row, "actions_caches")
 
 
 @route("GET", REPO + "/actions/permissions", "administration=read")

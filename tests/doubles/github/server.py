@@ -13,14 +13,20 @@ from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from . import routes_actions, routes_checks, routes_issues, routes_repos
+from . import routes_actions, routes_checks, routes_git, routes_issues, routes_repos
 from .description import Description, load_description
 from .faults import Fault, Faults
 from .handlers import ApiHandler, BlobHandler
 from .routing import Request
 from .state import Repository, Row, State, Token
 
-ROUTES = (routes_actions, routes_checks, routes_issues, routes_repos)  # importing them registers them
+ROUTES = (
+    routes_actions,
+    routes_checks,
+    routes_git,
+    routes_issues,
+    routes_repos,
+)
 TOKEN = "ghs_double"  # the token that a double knows from the start
 
 

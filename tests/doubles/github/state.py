@@ -18,7 +18,17 @@ Row = dict[str, Any]
 
 # What a workflow's token holds when the workflow asks for everything.
 EVERYTHING = dict.fromkeys(
-    ("actions", "administration", "checks", "contents", "deployments", "issues", "pull_requests", "statuses"),
+    (
+        "actions",
+        "administration",
+        "checks",
+        "contents",
+        "deployments",
+        "issues",
+        "metadata",
+        "pull_requests",
+        "statuses",
+    ),
     "write",
 )
 
@@ -51,6 +61,7 @@ class Repository:
     runs: list[Row] = field(default_factory=list)
     jobs: list[Row] = field(default_factory=list)
     workflows: list[Row] = field(default_factory=list)
+    caches: list[Row] = field(default_factory=list)
     protections: dict[str, Row] = field(default_factory=dict)
     rulesets: list[Row] = field(default_factory=list)
     actions_permissions: Row = field(

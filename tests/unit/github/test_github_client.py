@@ -10,7 +10,7 @@ import pytest
 from doubles.github import GitHubDouble as Double
 from doubles.github.faults import permission, secondary_limit
 from doubles.github.fixtures import github_double as github_double
-from signalbox.github import Expected, GitHub, GitHubError, Retry, Unavailable
+from signalbox.github import Expected, GitHub, GitHubError, Limits, Retry, Unavailable
 
 REPO = "acme/shop"
 BOT = "github-actions[bot]"
@@ -482,3 +482,16 @@ def test_environments_and_rules(client: GitHub, github_double: Double) -> None:
     policy = client.actions_policy()
     assert isinstance(policy, dict)
     assert policy["token"] == "read"
+
+
+def test_changed_files_of_a_commit(client: GitHub, github_double: Double) -> None:
+    many = {f"src/{n}.py": "x" for n in range(130)}
+    sha = github_double.commit(REPO, "main", many)
+    assert client.changed_files(sha) == tuple(sorted(many))
+    assert isinstance(client.changed_files("0" * 40), Unavailable)
+
+
+def test_caches_of_a_branch(client: GitHub, github_double: Double) -> None:
+    for key, ref in (("signalbox-index-1", "refs/heads/main"), ("signalbox-index-2", "refs/pull/1/merge")):
+        github_double.state.repositories[REPO].caches.append({"id": 1, "key": key, "ref": ref})
+    assert client.caches("signalbox-index", "refs/heads/main") == ("signalbox-index-1",)
