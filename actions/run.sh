@@ -92,6 +92,10 @@ if [[ ! -d $tools/$environment ]]; then
   echo "::endgroup::"
 fi
 
+# A bundle names the commit of Signalbox that made it; a tag or branch in a "uses:" is no commit.
+export SIGNALBOX_COMMIT=
+if [[ ${GITHUB_ACTION_REF:-} =~ ^[0-9a-f]{40}$ ]]; then SIGNALBOX_COMMIT=$GITHUB_ACTION_REF; fi
+
 # index_tests starts the caller's own pytest, which needs the caller's environment; python -I ignores it.
 [[ $script == index_tests ]] || clean_environment
 cd "$workspace"

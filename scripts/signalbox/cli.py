@@ -127,6 +127,9 @@ class Command:
         context = None
         try:
             context = self._context(args, workflow)
+            if args.format == "github":
+                # Before anything can fail: a caller tells "nothing was decided, and only observed" from a fault.
+                workflow.outputs({"mode": args.mode})
             return _finish(context, function(context))
         except SignalboxError as error:
             _report_error(workflow, args, str(error))

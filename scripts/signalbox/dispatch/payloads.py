@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 import msgspec
 
@@ -20,17 +20,26 @@ PREFIX = "signalbox-"
 MAX_BYTES = 64 * 1024
 """GitHub's own limit for a ``client_payload``."""
 
-Sha = Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{40}\Z")]
-Digest = Annotated[str, msgspec.Meta(pattern=r"\Asha256:[0-9a-f]{64}\Z")]
 Environment = Literal["development", "staging", "production"]
-Number = Annotated[str, msgspec.Meta(pattern=r"\A[1-9][0-9]{0,19}\Z")]
-Uuid = Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")]
-Day = Annotated[str, msgspec.Meta(pattern=r"\A[0-9]{4}-[01][0-9]-[0-3][0-9]\Z")]
-# Letters of any script and plain punctuation on one line; no control or formatting characters, no markup,
-# nothing that the runner would take for a command.
+Severity = Literal["critical", "high", "medium", "low"]
+
+
+def _form(words: str, pattern: str, most: int) -> msgspec.Meta:
+    return msgspec.Meta(description=words, pattern=rf"\A{pattern}\Z", min_length=1, max_length=most)
+
+
+Sha = Annotated[str, _form("a full commit id, 40 lower-case hex digits", r"[0-9a-f]{40}", 40)]
+Digest = Annotated[str, _form("sha256: and 64 lower-case hex digits", r"sha256:[0-9a-f]{64}", 71)]
+Number = Annotated[str, _form("the run's number, as text", r"[1-9][0-9]*", 20)]
+Day = Annotated[str, _form("a date as 2026-01-31", r"[0-9]{4}-[01][0-9]-[0-3][0-9]", 10)]
+# No control or formatting characters, no markup, nothing that the runner would take for a command.
 Sentence = Annotated[
     str,
-    msgspec.Meta(min_length=1, max_length=500, pattern=r"\A(?!.*::)\w[\w \t.,:;!?()'/+%#=-]*\Z"),
+    _form(
+        "one line of letters, digits and plain punctuation, at most 500 characters",
+        r"(?!.*::)\w[\w \t.,:;!?()'/+%#=-]*",
+        500,
+    ),
 ]
 
 
@@ -75,7 +84,7 @@ class Rollback(Payload, frozen=True, kw_only=True):
 
     environment: Environment
     digest: Digest
-    severity: Literal["critical", "high", "medium", "low"]
+    severity: Severity
     reason: Sentence
 
 
@@ -123,7 +132,7 @@ def validate(event_type: str, payload: bytes) -> tuple[str, bytes]:
         raise InputError(
             "the payload is refused",
             where=event_type,
-            why=_without_values(str(error)),
+            why=_explain(str(error), kind),
             fix=f"Fields: {fields}.",
         ) from None
     return capability, canonical(checked)
@@ -147,8 +156,19 @@ def _refuse_repeated_keys(payload: bytes, where: str) -> None:
         raise InputError("the payload is not a JSON object", where=where)
 
 
-def _without_values(message: str) -> str:
-    """msgspec quotes unknown keys and enumeration values as sent; keep only the harmless ones."""
-    return re.sub(
-        r"(['`])([^'`]*)\1", lambda m: m[0] if re.fullmatch(r"[\w$.\[\]\\^-]{1,40}", m[2]) else "…", message
-    )
+def _explain(message: str, kind: type[Payload]) -> str:
+    """Which field, and what it must be; msgspec's own words quote values as they were sent."""
+    place = re.search(r"\$\.([a-z-]+)`?$", message) or re.search(r"required field `([a-z-]+)`", message)
+    fields = {field.encode_name: field.type for field in msgspec.structs.fields(kind)}
+    if place and place[1] in fields:
+        return f"{place[1]} must be {_words(fields[place[1]])}"
+    unknown = re.search(r"unknown field `([a-z0-9_-]{1,40})`", message)
+    return f"unknown field {unknown[1]}" if unknown else "unknown field"
+
+
+def _words(kind: Any) -> str:
+    if get_origin(kind) is Literal:
+        return "one of " + ", ".join(repr(value) for value in get_args(kind))
+    if get_origin(kind) is Annotated:
+        return next(str(meta.description) for meta in kind.__metadata__)
+    return " or ".join(_words(part) for part in get_args(kind))

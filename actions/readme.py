@@ -1,0 +1,105 @@
+"""Writes the parts of the reference that follow from the code: inputs, outputs and each script's --help.
+
+usage: readme.py            rewrite them in actions/*/README.md and docs/command-line.md
+       readme.py --check    exit 1, naming the files, when one is not what would be written
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).resolve().parent.parent
+BEGIN = "<!-- from here on written by actions/readme.py -->"
+PAGE = ROOT / "docs" / "command-line.md"
+HEAD = f"""# The command line
+
+Every script runs on a laptop as it runs in a workflow; the actions are a skin over them. Inside a clone:
+`make setup`, then `.venv/bin/python scripts/<name>.py --help`.
+
+{BEGIN}
+"""
+
+
+def help_of(script: Path) -> str:
+    """What ``--help`` prints, at a fixed width and with no option taken from the environment."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("SIGNALBOX_")}
+    done = subprocess.run(
+        [sys.executable, "-I", script, "--help"],
+        env=kept | {"COLUMNS": "100", "NO_COLOR": "1"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout.rstrip()
+
+
+def script_of(action: Path) -> Path:
+    """The script that an action is a skin over."""
+    return ROOT / "scripts" / (action.parent.name.replace("-", "_") + ".py")
+
+
+def generated(action: Path) -> str:
+    """The generated half of an action's README."""
+    about = yaml.safe_load(action.read_text("utf-8"))
+    lines = [BEGIN, "", "## Inputs", "", "| input | default | meaning |", "|---|---|---|"]
+    for name, one in about["inputs"].items():
+        default = f"`{one['default']}`" if one.get("default") else ""
+        lines.append(f"| `{name}` | {default} | {_cell(one['description'])} |")
+    lines += ["", "## Outputs", "", "| output | meaning |", "|---|---|"]
+    lines += [f"| `{name}` | {_cell(one['description'])} |" for name, one in about["outputs"].items()]
+    script = script_of(action)
+    lines += ["", "## The same on the command line", "", "```text", help_of(script), "```", ""]
+    return "\n".join(lines)
+
+
+def command_line() -> str:
+    """The page of all scripts."""
+    parts = [HEAD]
+    for script in sorted((ROOT / "scripts").glob("*.py")):
+        action = script.stem.replace("_", "-")
+        link = ""
+        if (ROOT / "actions" / action).is_dir():
+            link = f"As an action: [{action}](../actions/{action}/README.md).\n\n"
+        parts.append(f"## {script.name}\n\n{link}```text\n{help_of(script)}\n```\n")
+    return "\n".join(parts)
+
+
+def _cell(text: str) -> str:
+    return re.sub(r"\s+", " ", text).strip().replace("|", "\\|")
+
+
+def wanted() -> dict[Path, str]:
+    """Every file with generated parts → what it should hold."""
+    files = {PAGE: command_line()}
+    for action in sorted((ROOT / "actions").glob("*/action.yml")):
+        readme = action.with_name("README.md")
+        own = (
+            readme.read_text("utf-8").partition(BEGIN)[0]
+            if readme.is_file()
+            else f"# {action.parent.name}\n\n"
+        )
+        files[readme] = own.partition(BEGIN)[0] + generated(action)
+    return files
+
+
+def main() -> int:
+    """Write, or check."""
+    texts = wanted()
+    stale = [path for path, text in texts.items() if not path.is_file() or path.read_text("utf-8") != text]
+    if "--check" in sys.argv[1:]:
+        for path in stale:
+            print(f"{path.relative_to(ROOT)} is out of date: run python actions/readme.py")
+        return 1 if stale else 0
+    for path in stale:
+        path.write_text(texts[path], "utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
