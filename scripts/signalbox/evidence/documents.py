@@ -55,7 +55,10 @@ def parse_xml(chunks: Iterable[bytes], readers: Iterable[XmlReader]) -> tuple[Xm
     without bound ("billion laughs") nor make this machine read another file.
     """
     from xml.sax import SAXParseException
-    from xml.sax.handler import ContentHandler  # only the base class; parsing is defused
+    from xml.sax.handler import (
+        ContentHandler,
+        feature_external_ges,
+    )  # only the base class; parsing is defused
     from xml.sax.xmlreader import AttributesImpl
 
     from defusedxml import DefusedXmlException, expatreader
@@ -87,7 +90,10 @@ def parse_xml(chunks: Iterable[bytes], readers: Iterable[XmlReader]) -> tuple[Xm
                 self.handler.end(name.rpartition(":")[2])
 
     dispatch = Dispatch()
-    parser = expatreader.create_parser(forbid_dtd=False, forbid_entities=True, forbid_external=True)
+    # Cobertura names a DTD, which defusedxml would refuse when asked to forbid all that is external; here
+    # it is passed over unread, while any entity that the file itself declares is refused.
+    parser = expatreader.create_parser(forbid_dtd=False, forbid_entities=True, forbid_external=False)
+    parser.setFeature(feature_external_ges, False)
     parser.setContentHandler(dispatch)
     try:
         for chunk in chunks:

@@ -31,6 +31,8 @@ def _read(lines: Iterable[str]) -> Reading:
             record = None
         elif record is not None:
             record.take(key, value)
+        elif line.strip() and key != "TN":
+            raise Untrusted("truncated", f"{line.strip()[:40]!r} stands outside every file's record")
     if record is not None:
         raise Untrusted("truncated", "the last file's record has no end_of_record: the file is cut short")
     return coverage_reading(**totals, files=files, gaps=list(gaps.values()))

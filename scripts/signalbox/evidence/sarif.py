@@ -7,11 +7,11 @@ from typing import Any
 from signalbox.decision import Gap, Subject
 from signalbox.evidence.findings import Finding, findings_reading, key_of, severity_of_score
 from signalbox.evidence.reading import JsonReader, Reading, Untrusted
-from signalbox.evidence.values import mapping, objects, text
+from signalbox.evidence.values import mapping, objects, one_of, text
 
 _LEVELS = {"error": "high", "warning": "medium", "note": "low", "none": "none"}
 _KINDS = frozenset({"fail", "pass", "notApplicable", "informational", "open", "review"})
-_BASELINE = frozenset({"new", "unchanged", "updated", "absent"})
+_BASELINE = frozenset({"", "new", "unchanged", "updated", "absent"})
 
 
 def _recognises(document: Any) -> bool:
@@ -101,11 +101,8 @@ class _Run:
         return found
 
     def _finding(self, result: dict[str, Any], where: str, facts: dict[str, Any]) -> Finding | None:
-        kind, state = result.get("kind", "fail"), result.get("baselineState", "")
-        if kind not in _KINDS or (state and state not in _BASELINE):
-            raise Untrusted(
-                "bad-value", f"{where}: kind {str(kind)[:30]!r}, baselineState {str(state)[:30]!r}"
-            )
+        kind = one_of(result.get("kind", "fail"), _KINDS, f"{where}.kind")
+        state = one_of(result.get("baselineState", ""), _BASELINE, f"{where}.baselineState")
         if state == "absent":
             facts["absent"] += 1
             return None
@@ -161,9 +158,7 @@ class _Run:
                 severity = severity_of_score(properties["security-severity"])
                 return severity if severity is not None else "unknown"
         level = result.get("level") or self._override(result, rule) or _default(rule) or "warning"
-        if level not in _LEVELS:
-            raise Untrusted("bad-value", f"{where}: level {str(level)[:30]!r}")
-        return _LEVELS[level]
+        return _LEVELS[one_of(level, _LEVELS, f"{where}.level")]
 
     def _override(self, result: dict[str, Any], rule: dict[str, Any]) -> str:
         """A level that the run's configuration set for this rule (section 3.20.5)."""
@@ -173,8 +168,9 @@ class _Run:
             if len(self.invocations) != 1:
                 return ""
             number = 0
-        for override in self.invocations[number].get("ruleConfigurationOverrides") or []:
-            descriptor = override.get("descriptor") if isinstance(override, dict) else None
+        overrides = self.invocations[number].get("ruleConfigurationOverrides") or []
+        for override in objects(overrides, "ruleConfigurationOverrides"):
+            descriptor = override.get("descriptor")
             if isinstance(descriptor, dict) and rule.get("id") and descriptor.get("id") == rule["id"]:
                 configuration = override.get("configuration")
                 return text(configuration.get("level")) if isinstance(configuration, dict) else ""
@@ -201,8 +197,8 @@ def _message(result: dict[str, Any], rule: dict[str, Any]) -> str:
 
 
 def _place(result: dict[str, Any]) -> tuple[str, int]:
-    for location in result.get("locations") or []:
-        physical = location.get("physicalLocation") if isinstance(location, dict) else None
+    for location in objects(result.get("locations") or [], "locations"):
+        physical = location.get("physicalLocation")
         if not isinstance(physical, dict):
             continue
         artifact, region = physical.get("artifactLocation"), physical.get("region")

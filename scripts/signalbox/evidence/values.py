@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from signalbox.evidence.reading import Untrusted
@@ -28,6 +29,13 @@ def objects(value: Any, where: str) -> list[dict[str, Any]]:
     if not isinstance(value, list):
         raise Untrusted("bad-value", f"{where} should be a list and is {shown(value)}")
     return [mapping(item, f"{where}[{index}]") for index, item in enumerate(value)]
+
+
+def one_of(value: Any, allowed: Collection[str], where: str) -> str:
+    """One of the allowed words."""
+    if not isinstance(value, str) or value not in allowed:
+        raise Untrusted("bad-value", f"{where} is {shown(value)}, which the format does not know")
+    return value
 
 
 def text(value: Any, default: str = "") -> str:

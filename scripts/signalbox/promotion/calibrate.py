@@ -12,14 +12,15 @@ from statistics import NormalDist
 import msgspec
 
 from signalbox.config.scoring import Scoring
+from signalbox.promotion.history import MOST
 from signalbox.promotion.inputs import Past
 from signalbox.promotion.score import FEATURES, SIGNS, row, shipped_model
 from signalbox.stats.conformal import budget_evidence, least_outcomes, threshold
 from signalbox.stats.logistic import Fit, fit, linear, sigmoid
 
 FOLDS = 5
-# The tripwire's false-alarm rate over the whole stream of promotions (Ville).
-TRIP_AT = 1 / 0.05
+# The tripwire's false-alarm rate is 5% over as many outcomes as are ever looked at.
+TRIP_AT = MOST / 0.05
 _LIKE = 10
 
 
@@ -101,8 +102,11 @@ def likeness(named: dict[str, float], past: Sequence[Past]) -> float:
             ((item.features.get(name, 0.0) - named.get(name, 0.0)) / spread[name]) ** 2 for name in names
         )
 
-    ranked = sorted(range(len(known)), key=lambda i: (distance(known[i]), -i))[:_LIKE]
-    return sum(known[i].label == "bad" for i in ranked) / _LIKE
+    far = [distance(item) for item in known]
+    # Artifacts at the same distance are equally similar: all of them count.
+    reach = sorted(far)[_LIKE - 1]
+    near = [item for item, at in zip(known, far, strict=True) if at <= reach]
+    return sum(item.label == "bad" for item in near) / len(near)
 
 
 def _in_force(carried: float | None, scoring: Scoring) -> float | None:

@@ -1,4 +1,4 @@
-"""Conformal risk control for one threshold, and an e-process that watches the budget it promised.
+"""Conformal risk control for one threshold, and an e-detector that watches the budget it promised.
 
 ``threshold`` (Angelopoulos, Bates, Fisch, Lei & Schuster 2024): the loosest score at which
 (bad items at or above it + 1) / (n + 1) <= alpha. It bounds P(accepted and bad) in expectation for the next
@@ -37,19 +37,22 @@ def threshold(outcomes: Sequence[tuple[float, bool]], alpha: float) -> float | N
 
 
 def budget_evidence(accepted_and_bad: Iterable[bool], alpha: float) -> float:
-    """Largest value so far of an e-process against "P(accepted and bad) <= alpha"; alarm at 1/δ (Ville 1939).
+    """Largest value so far of a Shiryaev–Roberts e-detector for "P(accepted and bad) is above alpha".
 
-    Four fixed bets are averaged, so that it grows for small and for large excesses; each factor is
-    1 + bet·(z − α)/α with the bet below 1, hence never negative, and its mean is at most 1 within the budget.
+    Alarm at horizon / p: within the budget the chance of any alarm in that many items is at most p
+    (Doob), and a long good past does not slow the alarm, as it would for one e-process from the start.
+    Four fixed bets are averaged, so that it grows for small and for large excesses; a factor is 1 +
+    bet·(z − α)/α with the bet below 1, so it is never negative and its mean is at most 1 within the
+    budget.
     """
     if not 0 < alpha < 1:
         raise ValueError("the risk budget must lie between 0 and 1")
     bets = (0.05, 0.15, 0.4, 0.8)
-    wealth = [1.0] * len(bets)
-    highest = 1.0
+    mass = [0.0] * len(bets)
+    highest = 0.0
     for bad in accepted_and_bad:
         gain = (float(bad) - alpha) / alpha
         # Capped far beyond any alarm so that a long stream cannot overflow.
-        wealth = [min(1e100, w * (1 + bet * gain)) for w, bet in zip(wealth, bets, strict=True)]
-        highest = max(highest, sum(wealth) / len(bets))
+        mass = [min(1e100, (m + 1) * (1 + bet * gain)) for m, bet in zip(mass, bets, strict=True)]
+        highest = max(highest, sum(mass) / len(bets))
     return highest

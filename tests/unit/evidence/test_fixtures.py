@@ -1,0 +1,148 @@
+"""Every trap of the formats that has a hand-written fixture: status, gaps and exact counts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from signalbox.evidence import read
+
+FIXTURES = Path(__file__).parents[2] / "fixtures" / "evidence"
+
+# file → (status, codes of the gaps, facts that must be exactly these)
+JUNIT = {
+    "surefire-flaky": ("pass", [], {"total": 3, "passed": 3, "failed": 0, "flaky": 2}),
+    "surefire-rerun-failed": ("fail", [], {"total": 2, "passed": 1, "failed": 1, "flaky": 0}),
+    "status-failed": ("fail", [], {"total": 2, "passed": 1, "failed": 1, "failing": ["Queue.pop"]}),
+    "gtest-notrun": ("pass", [], {"total": 3, "passed": 1, "skipped": 2}),
+    "suite-error": ("fail", [], {"total": 2, "passed": 2, "failed": 0, "suite_errors": 1}),
+    "failures-without-cases": (
+        "fail",
+        ["failures-without-cases"],
+        {"total": 2, "passed": 2, "failed": 0, "failures_without_cases": 3},
+    ),
+    "cases-missing": ("not_verified", ["cases-missing"], {"total": 2, "passed": 2}),
+    "more-cases-than-declared": ("not_verified", ["counts-differ"], {"total": 3}),
+    "rerun-listed-twice": (
+        "not_verified",
+        ["failed-and-passed"],
+        {"total": 2, "passed": 2, "failed": 0, "flaky": 1, "duplicates": 1},
+    ),
+    "failed-twice-listed-twice": ("fail", [], {"total": 2, "passed": 1, "failed": 1, "duplicates": 1}),
+    "same-name-in-two-suites": ("fail", [], {"total": 2, "passed": 1, "failed": 1, "duplicates": 0}),
+    "namespaced": ("fail", [], {"total": 2, "passed": 1, "failed": 1}),
+    "default-namespace": ("fail", [], {"total": 1, "failed": 1, "errors": 1}),
+    "all-skipped": ("not_verified", ["all-skipped"], {"total": 2, "skipped": 2, "passed": 0}),
+    "no-cases": ("not_verified", ["no-tests"], {"total": 0}),
+    "unknown-status": ("not_verified", ["unknown-status"], {"total": 2, "passed": 1, "unknown": 1}),
+    "nested": ("pass", [], {"total": 3, "passed": 2, "skipped": 1, "seconds": 1000.5}),
+    "failure-outside-cdata": ("pass", [], {"total": 1, "passed": 1, "failed": 0}),
+    "entities": ("not_verified", ["hostile"], {}),
+    "external-entity": ("not_verified", ["hostile"], {}),
+    "truncated": ("not_verified", ["not-xml"], {"total": 2, "failed": 1, "partial": True}),
+    "negative-count": ("not_verified", ["bad-count"], {}),
+    "pytest-collection-error": ("fail", [], {"total": 1, "failed": 1, "errors": 1}),
+}
+COVERAGE = {
+    "coverage.json": (
+        "pass",
+        [],
+        {"covered_lines": 7, "statements": 8, "line_percent": 87.5, "percent": 66.6667, "files": 2},
+    ),
+    "zero-statements.json": ("not_verified", ["nothing-measured"], {"statements": 0}),
+    "totals-differ.json": ("not_verified", ["counts-differ"], {"covered_lines": 1, "line_percent": 10.0}),
+    "more-covered-than-there-is.json": ("not_verified", ["contradictory"], {}),
+    "cobertura.xml": (
+        "pass",
+        [],
+        {"covered_lines": 3, "statements": 5, "covered_branches": 1, "branches": 2, "line_percent": 60.0},
+    ),
+    "cobertura-nothing.xml": ("not_verified", ["nothing-measured"], {"statements": 0}),
+    "cobertura-boasts.xml": ("not_verified", ["counts-differ"], {"line_percent": 50.0}),
+    "clover.xml": ("not_verified", ["unknown-format"], {}),
+    "lcov.info": (
+        "pass",
+        [],
+        {"covered_lines": 3, "statements": 4, "covered_branches": 1, "branches": 2, "files": 2},
+    ),
+    "lcov-cut.info": ("not_verified", ["bad-value"], {}),
+    "lcov-empty-record.info": ("not_verified", ["nothing-measured"], {"statements": 0}),
+    "lcov-boasts.info": ("not_verified", ["counts-differ"], {"covered_lines": 1, "statements": 1}),
+}
+NONE = {"critical": 0, "high": 0, "medium": 0, "low": 0, "none": 0, "unknown": 0}
+SARIF = {
+    "clean": ("pass", [], {"total": 0, "by_severity": NONE, "tools": ["scan"]}),
+    # R1 error, R1/sub by its parent rule, R2 note, R3 and the unknown R9 warn by default, R4 scores 9.8.
+    "levels-from-rules": (
+        "fail",
+        [],
+        {"by_severity": NONE | {"critical": 1, "high": 2, "medium": 2, "low": 1, "none": 1}},
+    ),
+    "rule-index": ("fail", [], {"by_severity": NONE | {"critical": 1, "low": 1}}),
+    "extension-pack": ("fail", [], {"by_severity": NONE | {"high": 1}}),
+    "override": ("pass", [], {"by_severity": NONE | {"low": 1}}),
+    "tool-failed": ("not_verified", ["tool-failed"], {"total": 0}),
+    "tool-error-notification": ("not_verified", ["tool-errors"], {"total": 0}),
+    "kinds": ("pass", [], {"total": 0, "not_findings": 3}),
+    "open": ("not_verified", ["undetermined"], {"total": 0, "undetermined": 2}),
+    "absent": ("pass", [], {"total": 1, "absent": 1, "by_severity": NONE | {"medium": 1}}),
+    "suppressed": ("pass", [], {"total": 0, "suppressed": 2, "by_severity": NONE}),
+    "suppression-rejected": ("fail", [], {"total": 2, "by_severity": NONE | {"critical": 1, "high": 1}}),
+    "severity-not-a-number": ("pass", [], {"by_severity": NONE | {"unknown": 1}}),
+    "no-runs": ("not_verified", ["no-runs"], {}),
+    "runs-null": ("not_verified", ["bad-value"], {}),
+    "results-absent": ("not_verified", ["no-results"], {"total": 0}),
+    "results-null": ("not_verified", ["no-results"], {"total": 0}),
+    "external": ("not_verified", ["elsewhere"], {}),
+    "version-2.0.0": ("not_verified", ["bad-version"], {}),
+    "bad-level": ("not_verified", ["bad-value"], {}),
+    "rule-mismatch": ("fail", ["rule-mismatch"], {"by_severity": NONE | {"high": 1}}),
+    "other-commit": ("pass", [], {"total": 0}),
+}
+PLAIN = {
+    "plain": ("pass", [], {"total": 10, "passed": 8, "skipped": 2, "coverage_percent": 81.5}),
+    "failed": ("fail", [], {"failed": 3}),
+    "does-not-add-up": ("not_verified", ["counts-differ"], {}),
+    "nothing-ran": ("not_verified", ["no-tests"], {}),
+    "all-skipped": ("not_verified", ["all-skipped"], {}),
+    "text-counts": ("not_verified", ["bad-value"], {}),
+    "negative": ("not_verified", ["bad-value"], {}),
+    "true": ("not_verified", ["bad-value"], {}),
+    "coverage-over-100": ("not_verified", ["bad-value"], {}),
+    "nan": ("not_verified", ["not-json"], {}),
+    "twice": ("not_verified", ["not-json"], {}),
+}
+CASES = {
+    **{f"junit/{name}.xml": ("tests", expected) for name, expected in JUNIT.items()},
+    **{f"coverage/{name}": ("coverage", expected) for name, expected in COVERAGE.items()},
+    **{f"sarif/{name}.sarif": ("static-analysis", expected) for name, expected in SARIF.items()},
+    **{f"plain/{name}.json": ("tests", expected) for name, expected in PLAIN.items()},
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_fixture_is_read_exactly(name: str) -> None:
+    kind, (status, gaps, facts) = CASES[name]
+    evidence = read(FIXTURES / name)
+    assert (evidence.status, sorted(gap.code for gap in evidence.gaps)) == (status, sorted(gaps))
+    assert {key: evidence.facts.get(key) for key in facts} == facts
+    # What cannot be told from its content may still be told from its name, and is unknown otherwise.
+    if not {"unknown-format", "not-json", "hostile"} & set(gaps):
+        assert evidence.kind == kind
+    assert len(evidence.sha256) == 64
+
+
+def test_every_fixture_has_an_expectation() -> None:
+    folders = {name.partition("/")[0] for name in CASES}
+    present = {f"{folder}/{path.name}" for folder in folders for path in (FIXTURES / folder).iterdir()}
+    assert present == set(CASES)
+
+
+def test_a_report_about_another_commit_says_so_itself() -> None:
+    assert read(FIXTURES / "sarif" / "other-commit.sarif").subject.commit == "c" * 40
+
+
+def test_a_report_time_with_its_offset_is_taken_over_that_of_the_file() -> None:
+    evidence = read(FIXTURES / "junit" / "pytest-collection-error.xml")
+    assert evidence.observed_at == "2026-03-01T09:00:00Z"
