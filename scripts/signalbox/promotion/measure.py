@@ -30,7 +30,10 @@ def measure(
     signals["performance_verdict"] = comparison.verdict
     signals["new_dependencies"] = _new_dependencies(evidence, baseline)
     signals["production"] = _production(evidence)
-    signals["not_verified"] = sum(item.status == "not_verified" for item in evidence)
+    # Production that cannot be seen is a signal of its own.
+    signals["not_verified"] = sum(
+        item.status == "not_verified" and item.kind != "production-health" for item in evidence
+    )
     return signals, comparison
 
 
