@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from signalbox.cli import Command, Context, Result
+from signalbox.cli import ASKS, PERMITS, Command, Context, Result
 from signalbox.errors import InputError
 
 if TYPE_CHECKING:
@@ -87,6 +87,7 @@ def run(context: Context) -> Result:
         decision=decision,
         inputs=inputs,
         blocks=blocks.blocks(inputs, settings.rollout),
+        exit=ASKS if inputs.ending in ("proposed", "frozen") else PERMITS,
         outputs={
             "ending": inputs.ending,
             "last-slice": f"{decision.outputs['last-slice']:g}",

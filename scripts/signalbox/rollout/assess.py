@@ -11,11 +11,11 @@ from signalbox.config.rollout import Rollout
 from signalbox.decision import Reason, strictest
 from signalbox.rollout import judge
 from signalbox.rollout.judge import Judgement
+from signalbox.rollout.traffic.share import fits
 from signalbox.stats.eprocess import Pair
 
 SKEW_SECONDS = 1.5
 """Values of the two arms taken further apart than this can show a shared incident on one arm first."""
-_SHARE_TOLERANCE = 0.03
 
 WORDS = {"errors": "error rate", "latency": "share of slow requests"}
 UNITS = {"errors": "errors", "latency": "slow requests"}
@@ -167,8 +167,7 @@ def _not_moved(judgement: Judgement, rules: Rollout) -> list[Reason]:
         return []
     wanted = look.percent / 100
     seen = judgement.routed[0] / total
-    tolerance = _SHARE_TOLERANCE + 4 * math.sqrt(wanted * (1 - wanted) / total)
-    if abs(seen - wanted) <= tolerance:
+    if fits(seen, wanted, total):
         return []
     text = (
         f"The canary gets {_percent(seen)} of {total} requests where {_percent(wanted)} was set: "

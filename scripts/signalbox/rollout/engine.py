@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import math
-
 import msgspec
 
 from signalbox.rollout.clock import Clock
 from signalbox.rollout.observe import Source
 from signalbox.rollout.traffic import Routed, Traffic, TrafficError, move
+from signalbox.rollout.traffic.share import fits, telling, tolerance
 from signalbox.signals import Reading, recognise
 
-_TOLERANCE = 0.03
 _ENOUGH = 20
+_SETTLE_SECONDS = 0.5
 
 
 class Moved(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,40 +57,37 @@ class Engine:
         return None if canary is None or baseline is None else Routed(canary, baseline)
 
     def move(self, percent: float, *, tries: int = 2) -> Moved:
-        """Set the canary's share; ``TrafficError`` if it is not in force or requests go elsewhere."""
+        """Set the canary's share; ``TrafficError`` if it is not in force or requests go elsewhere.
+
+        Waits until enough requests were seen to tell, for a few seconds at most: the looks go on checking.
+        """
         read_back = move(self._traffic, percent, tries=tries, wait=self._clock.pause)
-        before, waited = self.routed(), 0.0
-        share, total = None, 0
+        wanted, share, total, waited = percent / 100, 0.0, 0, 0.0
+        before: Routed | None = None
         while waited < self._confirm_seconds:
-            self._clock.pause(0.5)
-            waited += 0.5
+            self._clock.pause(_SETTLE_SECONDS)
+            waited += _SETTLE_SECONDS
             after = self.routed()
-            if before is None or after is None or after.canary < before.canary:
+            if after is None:
+                continue
+            # Counting begins after the requests that were under way when the weights changed.
+            if before is None or after.canary < before.canary or after.baseline < before.baseline:
                 before = after
                 continue
-            canary, total = after.canary - before.canary, sum(_since(before, after))
+            total = after.canary + after.baseline - before.canary - before.baseline
             if total < _ENOUGH:
                 continue
-            share = canary / total
-            if fits(share, percent / 100, total):
-                return Moved(ordered=percent, read_back=read_back, seen=100 * share, requests=total)
-            # Requests that were under way when the weights changed count as the old share: begin anew.
-            before = after
-        if share is not None and total >= _ENOUGH:
+            share = (after.canary - before.canary) / total
+            if fits(share, wanted, total) and tolerance(wanted, total) < telling(wanted):
+                break
+        if total < _ENOUGH:
+            return Moved(ordered=percent, read_back=read_back, requests=total)
+        if not fits(share, wanted, total):
             raise TrafficError(
                 f"{self.describe()} reads back {read_back:g}%, but the canary got {100 * share:.0f}% of the "
                 f"last {total} requests: nothing moved"
             )
-        return Moved(ordered=percent, read_back=read_back, requests=max(total, 0))
-
-
-def fits(share: float, wanted: float, total: int) -> bool:
-    """Whether a share seen in ``total`` requests agrees with the wanted one."""
-    return abs(share - wanted) <= _TOLERANCE + 4 * math.sqrt(wanted * (1 - wanted) / total)
-
-
-def _since(before: Routed, after: Routed) -> tuple[int, int]:
-    return after.canary - before.canary, max(0, after.baseline - before.baseline)
+        return Moved(ordered=percent, read_back=read_back, seen=round(100 * share, 2), requests=total)
 
 
 def _requests(reading: Reading) -> int | None:

@@ -25,6 +25,7 @@ from signalbox.rollout.state import State, StateFile
 from signalbox.rollout.traffic import TrafficError
 
 _RETREAT_TRIES = 5
+_ASTRAY_LOOKS = 3
 
 
 class Stop(Exception):
@@ -57,6 +58,7 @@ class Monitor:
         self._looks: list[Look] = []
         self._judgement = judge.Judgement()
         self._state: State | None = None
+        self._astray = 0
 
     def run(self) -> Inputs:
         """Watch every slice to its end. Raises ``InputError`` only before any traffic has moved."""
@@ -127,6 +129,14 @@ class Monitor:
             if found.overdue:
                 self._deadline(found)
                 return False
+            self._check_traffic(found)
+
+    def _check_traffic(self, found: Assessment) -> None:
+        """One look may see requests that were under way; several in a row see traffic that did not obey."""
+        astray = [r for r in found.reasons if r.code in ("TRAFFIC_NOT_MOVED", "TRAFFIC_REVERTED")]
+        self._astray = self._astray + 1 if astray else 0
+        if self._astray >= _ASTRAY_LOOKS:
+            raise TrafficError(astray[0].text)
 
     def _judged(self) -> Assessment:
         return assess(self._judgement, self.rules)
