@@ -32,31 +32,29 @@ def score(folder: Path, *more: object, **environ: str) -> subprocess.CompletedPr
     return script("score_artifact.py", *given, *more, **environ)
 
 
-@pytest.fixture
-def reports(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def junit(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """What pytest really writes for a small suite."""
-    suite = tmp_path / "suite"
-    suite.mkdir()
+    suite = tmp_path_factory.mktemp("suite")
     (suite / "test_cart.py").write_text(
         "import pytest\n\n\ndef test_add(): pass\n\n\n@pytest.mark.skip\ndef test_later(): pass\n"
     )
-    folder = tmp_path / "reports"
     ran = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "pytest",
-            "-q",
-            "-p",
-            "no:cacheprovider",
-            f"--junitxml={folder / 'junit.xml'}",
-        ],
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--junitxml=junit.xml"],
         cwd=suite,
         capture_output=True,
         text=True,
         timeout=60,
     )
     assert ran.returncode == 0, ran.stdout
+    return (suite / "junit.xml").read_bytes()
+
+
+@pytest.fixture
+def reports(junit: bytes, tmp_path: Path) -> Path:
+    folder = tmp_path / "reports"
+    folder.mkdir()
+    (folder / "junit.xml").write_bytes(junit)
     return folder
 
 
