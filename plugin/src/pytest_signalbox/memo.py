@@ -1,7 +1,7 @@
 """Caches of the standard library: what fills them belongs to every test that reads them.
 
-``functools.lru_cache`` (and ``cache``) build their wrapper from a name in ``functools``; putting another maker
-there reaches every use, however it was imported. Wrappers of code outside the project stay what they were.
+``functools.lru_cache`` (and ``cache``) build their wrapper from a name in ``functools``; putting another
+maker there reaches every use, however it was imported. Caches of code outside the project stay as they were.
 """
 
 from __future__ import annotations

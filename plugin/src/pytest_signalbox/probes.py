@@ -90,8 +90,8 @@ def _root(node: ast.AST) -> Optional[str]:
 class _Frame:
     """What one function does with state that outlives it: the signs of a hand-written cache.
 
-    Shared between tests is what the function did not make: globals, free variables, the class. Attributes of an
-    object handed in (``self``) may be; they count only in the shape of a cache: asked for, then computed.
+    Shared between tests is what the function did not make: globals, free variables, the class. Attributes
+    of an object handed in (``self``) may be; they count only where they are asked for first, then set.
     """
 
     def __init__(self, function: ast.AST) -> None:
@@ -111,7 +111,9 @@ class _Frame:
                 self.resumable = True
         self._parameters = {argument.arg for argument in every} - {"cls"}
         self._made_here = stored - self._outer - self._parameters
-        self._read = {place[:2] for place in map(self._place, _own(function)) if place is not None and place[2]}
+        self._read = {
+            place[:2] for place in map(self._place, _own(function)) if place is not None and place[2]
+        }
 
     def _place(self, node: ast.AST) -> Optional[Tuple[str, str, bool]]:
         """(root, first attribute, read) of an access to a place that may outlive the call."""
@@ -130,14 +132,20 @@ class _Frame:
     def asks(self, node: ast.AST) -> Set[str]:
         """The attributes that a condition, or the body of a ``try``, asks for."""
         asked = {place[1] for place in map(self._place, ast.walk(node)) if place is not None and place[2]}
-        strings = {n.value for n in ast.walk(node) if isinstance(n, ast.Constant) and isinstance(n.value, str)}
+        strings = {
+            n.value for n in ast.walk(node) if isinstance(n, ast.Constant) and isinstance(n.value, str)
+        }
         return {name for name in asked | strings if name}
 
     def fills(self, statement: ast.stmt, asked: Set[str]) -> bool:
         """Whether the statement itself (not its nested suites) fills a cache."""
         plain = not isinstance(getattr(statement, "value", None), (ast.Constant, type(None)))
         for node in _shallow(statement):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "setdefault":
+            if (
+                isinstance(node, ast.Call)
+                and isinstance(node.func, ast.Attribute)
+                and node.func.attr == "setdefault"
+            ):
                 root = _root(node.func.value)
                 if root is not None and root not in self._made_here | self._parameters:
                     return True
@@ -191,7 +199,11 @@ class _Prober:
         first = 0
         if body and isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant):
             first = int(isinstance(body[0].value.value, str))
-        while first < len(body) and isinstance(body[first], ast.ImportFrom) and body[first].module == "__future__":  # type: ignore[attr-defined]
+        while (
+            first < len(body)
+            and isinstance(body[first], ast.ImportFrom)
+            and body[first].module == "__future__"
+        ):  # type: ignore[attr-defined]
             first += 1
         frame = _Frame(owner) if isinstance(owner, _FUNCTIONS) else None
         head, rest = body[:first], body[first:]

@@ -19,7 +19,19 @@ from .probes import Position, Row
 class Context:
     """One owner of executed blocks and of things read. Sets hold paths relative to the root, or names."""
 
-    __slots__ = ("env", "id", "kind", "listed", "looked", "missing", "name", "read", "seen", "spawned", "uses")
+    __slots__ = (
+        "env",
+        "id",
+        "kind",
+        "listed",
+        "looked",
+        "missing",
+        "name",
+        "read",
+        "seen",
+        "spawned",
+        "uses",
+    )
 
     def __init__(self, id: int, kind: str, name: str) -> None:
         self.id = id
@@ -42,7 +54,7 @@ class Context:
 
 
 class Recorder:
-    """All that this process records. Every method is safe to call at any time and never raises into a test."""
+    """All that this process records. Nothing here raises into a test."""
 
     def __init__(self, directory: str, root: str, parent: str = "") -> None:
         self.root = os.path.realpath(root)
@@ -173,7 +185,13 @@ class Recorder:
         """Write one finished test at once: what is written stays when the run is killed."""
         self.writer.write_context(context)
         self.writer.write(
-            {"test": context.name, "ctx": context.id, "outcome": outcome, "seconds": round(seconds, 4), "reruns": reruns}
+            {
+                "test": context.name,
+                "ctx": context.id,
+                "outcome": outcome,
+                "seconds": round(seconds, 4),
+                "reruns": reruns,
+            }
         )
         context.forget()
 

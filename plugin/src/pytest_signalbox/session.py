@@ -21,14 +21,15 @@ active: Optional[Recorder] = None
 _ends: List[Callable[[], None]] = []
 
 
-def start(parent: str = "") -> Optional[Recorder]:
+def start() -> Optional[Recorder]:
     """Begin to record when the environment asks for it. Never raises; returns the recorder or None."""
     global active
     directory = os.environ.get(DIRECTORY)
     if not directory or active is not None:
         return active
     try:
-        active = _start(directory, os.environ.get(ROOT) or os.getcwd(), parent)
+        active = _start(directory, os.environ.get(ROOT) or os.getcwd(), os.environ.get(TOKEN, ""))
+        atexit.register(finish, "exit")
     except Exception as error:
         print("pytest-signalbox: cannot record: %r" % (error,), file=sys.stderr)
     return active
@@ -61,13 +62,6 @@ def _start(directory: str, root: str, parent: str) -> Recorder:
     if not os.environ.get(TOKEN):
         os.environ[TOKEN] = "none"  # so that a copied environment is known to come from here
     return recorder
-
-
-def start_child() -> None:
-    """Begin in a new interpreter that a recorded test has started."""
-    recorder = start(os.environ.get(TOKEN, ""))
-    if recorder is not None:
-        atexit.register(finish, "exit")
 
 
 def finish(status: str) -> None:

@@ -17,9 +17,23 @@ from .loader import hidden
 from .recorder import Recorder
 
 _LISTINGS = ("os.listdir", "os.scandir")
-_STARTS = ("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.spawn", "os.startfile", "pty.spawn")
+_STARTS = (
+    "subprocess.Popen",
+    "os.system",
+    "os.exec",
+    "os.posix_spawn",
+    "os.spawn",
+    "os.startfile",
+    "pty.spawn",
+)
 # Callers whose own looking at files is theirs and not the test's.
-_MACHINERY = ("_frozen_importlib_external", "importlib._bootstrap_external", "_pytest.", "pytest_signalbox", "pluggy.")
+_MACHINERY = (
+    "_frozen_importlib_external",
+    "importlib._bootstrap_external",
+    "_pytest.",
+    "pytest_signalbox",
+    "pluggy.",
+)
 _PASSES = ("os", "pathlib", "pathlib._local", "glob", "genericpath", "posixpath", "fnmatch", "io", "shutil")
 
 
@@ -72,7 +86,12 @@ class Watch:
 
         self._set(owner, name, hidden(wrapper))
         # shutil asks whether a function is in these sets before it uses its features.
-        for supports in (os.supports_fd, os.supports_dir_fd, os.supports_follow_symlinks, os.supports_effective_ids):
+        for supports in (
+            os.supports_fd,
+            os.supports_dir_fd,
+            os.supports_follow_symlinks,
+            os.supports_effective_ids,
+        ):
             if original in supports:
                 supports.add(wrapper)
 
@@ -179,7 +198,12 @@ class Watch:
             # Made to be handed to a child, which is recorded by itself or selected always.
             return {name: original["__getitem__"](self, name) for name in original["__iter__"](self)}
 
-        wrappers = {"__getitem__": __getitem__, "__contains__": __contains__, "__iter__": __iter__, "copy": copy}
+        wrappers = {
+            "__getitem__": __getitem__,
+            "__contains__": __contains__,
+            "__iter__": __iter__,
+            "copy": copy,
+        }
         for name, wrapper in wrappers.items():
             self._set(kind, name, wrapper)
 

@@ -28,9 +28,7 @@ def _record():
 
     if os.environ.get("PYTEST_SIGNALBOX_DIR") and os.environ.get("PYTEST_SIGNALBOX_TOKEN"):
         try:
-            import pytest_signalbox.session
-
-            pytest_signalbox.session.start_child()
+            import pytest_signalbox  # noqa: F401  importing it begins the recording
         except Exception:
             pass  # no recording bears the token: the reader sees the hole
 

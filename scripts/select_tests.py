@@ -1,0 +1,237 @@
+"""Say which tests a change needs and how risky it is, from the impact index and git alone."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from signalbox.cli import Command, Context, Result
+from signalbox.errors import InputError
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from signalbox.change import Change
+    from signalbox.selection.facts import Inputs
+
+EXAMPLES = """
+examples:
+  select_tests.py --base origin/main --index index.sqlite --tests-out tests.txt
+  pytest @tests.txt                 (pytest 8.2 or later; before: xargs -d '\\n' pytest < tests.txt)
+  select_tests.py --base HEAD~1 --index index.sqlite --explain tests/test_cart.py::test_total
+
+Without an index whole suites are chosen by the paths of the change. An index that cannot be used, a shallow
+clone and whatever else is not known make the plan wider, never smaller.
+"""
+
+
+def run(context: Context) -> Result:
+    """Read the change and the index, decide, and write the plan."""
+    from signalbox.change import read_change, top, tree
+    from signalbox.selection.decide import decide
+    from signalbox.selection.show import blocks, explain
+    from signalbox.selection.tests_file import plan_lines
+
+    args = context.args
+    root = top(context.repo)
+    base = args.base or _default_base(context, root)
+    change = read_change(root, base, args.head)
+    head = tree(root, change.head)
+    connection, sha256, problem = _index(context)
+    try:
+        inputs = _inputs(context, root, change, head, connection, sha256, problem)
+        decision = decide(inputs, context.policy.settings, context.policy.ref, context.stamp)
+        plan: dict[str, Any] = decision.outputs["test_plan"]
+        # Only observing means: the plan is shown, and the job goes on running everything.
+        applies = args.format != "github" or context.policy.settings.mode == "enforce"
+        written = plan if applies else {**plan, "full_suite": True, "suites": []}
+        lines = plan_lines(written, connection, context.policy.settings, head)
+    finally:
+        if connection is not None:
+            connection.close()
+    if args.explain:
+        return Result(text=explain(inputs, decision, args.explain))
+    outputs = {
+        "test_plan": _short(plan),
+        "risk_tier": decision.outputs["risk_tier"],
+        "full_suite": str(bool(written["full_suite"])).lower(),
+        "estimated_minutes": str(plan["estimated_minutes"]),
+    }
+    if args.tests_out:
+        from signalbox.files import write_atomic
+
+        write_atomic(Path(args.tests_out), ("\n".join(lines) + "\n").encode("utf-8", "backslashreplace"))
+        outputs["tests_file"] = args.tests_out
+    shown = blocks(inputs, decision)
+    if args.comment:
+        _comment(context, decision, shown)
+    return Result(decision=decision, inputs=inputs, blocks=shown, outputs=outputs)
+
+
+def _inputs(
+    context: Context,
+    root: Path,
+    change: Change,
+    head: dict[str, str],
+    connection: sqlite3.Connection | None,
+    sha256: str,
+    problem: str,
+) -> Inputs:
+    from signalbox.selection.facts import ChangeFacts, FileFact, Inputs
+    from signalbox.selection.gather import gather, suite_facts
+
+    settings = context.policy.settings
+    seed = context.args.seed or context.stamp.id
+    facts = ChangeFacts(
+        base=change.merge_base,
+        head=change.head,
+        files=tuple(
+            FileFact(
+                path=file.path,
+                status=file.status,
+                lines_added=file.lines_added,
+                lines_deleted=file.lines_deleted,
+                binary=file.binary,
+            )
+            for file in change.files[: settings.selection.max_changed_files + 1]
+        ),
+        troubles=tuple((t.code, t.text) for t in change.troubles),
+        commits_seen=change.history.commits,
+        prior_changes=change.history.prior_changes,
+        authors=change.history.authors,
+        author_commits=change.history.author_commits,
+        recent_fixes=change.history.recent_fixes,
+    )
+    found = None
+    if connection is not None:
+        found = gather(connection, sha256, head, _compare(root), settings, context.environ)
+    return Inputs(
+        subject=context.subject(commit=change.head),
+        change=facts,
+        audit_draw=int(hashlib.sha256(seed.encode()).hexdigest()[:12], 16) / 16**12,
+        audit_seed=seed,
+        suites=found.suites if found else suite_facts(settings, head, ()),
+        index=found.index if found else None,
+        index_problem=problem,
+        touched=found.touched if found else (),
+        tests=found.tests if found else (),
+        python=context.args.python,
+        force=_force(context, change.message),
+    )
+
+
+def _index(context: Context) -> tuple[sqlite3.Connection | None, str, str]:
+    """The open index and its digest; or why there is none that can be used (empty: none was expected)."""
+    from signalbox.selection.schema import open_index
+
+    if not context.args.index:
+        return None, "", ""
+    path = Path(context.args.index)
+    if not path.exists():
+        context.say(f"{path}: no index yet; record one with index_tests.py")
+        return None, "", ""
+    try:
+        connection = open_index(path)
+        if connection.execute("PRAGMA quick_check").fetchone()[0] != "ok":
+            connection.close()
+            return None, "", f"the index {path.name} is damaged; record it anew"
+    except InputError as error:
+        return None, "", str(error)
+    except Exception as error:
+        return None, "", f"the index {path.name} cannot be read: {error}"
+    with path.open("rb") as file:
+        return connection, hashlib.file_digest(file, "sha256").hexdigest(), ""
+
+
+def _compare(root: Path) -> Any:
+    """Compare two versions of a file by their blobs, read from git when they are needed."""
+    from signalbox.change import blobs, compare
+    from signalbox.selection.schema import unpack_starts
+
+    def compared(path: str, old: str, new: str, starts: bytes) -> Any:
+        found = blobs(root, [old, new])
+        if old not in found or new not in found:
+            return None  # a shallow clone, or an index of a commit that is not here
+        try:
+            edit = compare(found[old], found[new], unpack_starts(starts))
+        except ValueError:
+            return None
+        return None if edit is None else (edit.blocks, edit.symbols, edit.import_time)
+
+    return compared
+
+
+def _default_base(context: Context, root: Path) -> str:
+    """The pull request's base under Actions; else the first of the usual branches that is there."""
+    from signalbox.change import GitFailed, git
+
+    name = context.environ.get("GITHUB_BASE_REF", "")
+    for ref in (
+        [f"origin/{name}"] if name else ["origin/HEAD", "origin/main", "origin/master", "main", "master"]
+    ):
+        try:
+            git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", ref + "^{commit}")
+            return ref
+        except GitFailed:
+            continue
+    raise InputError("it is not known what to compare with", where="--base", fix="Name a branch or a commit.")
+
+
+def _force(context: Context, message: str) -> str:
+    if context.args.full:
+        return "the input full"
+    if "full-tests" in context.args.labels.replace(",", "\n").split("\n"):
+        return "the label full-tests"
+    trailer = "signalbox-tests: full"
+    if any(line.strip().lower() == trailer for line in message.splitlines()):
+        return "the commit's trailer"
+    return ""
+
+
+def _short(plan: dict[str, Any]) -> str:
+    """The plan for a job output, which must stay small: long lists are only in the decision."""
+    import json
+
+    text = json.dumps(plan, separators=(",", ":"))
+    if len(text) <= 100_000:
+        return text
+    return json.dumps({**plan, "tests": [], "tests_listed": False}, separators=(",", ":"))[:500_000]
+
+
+def _comment(context: Context, decision: Any, shown: list[Any]) -> None:
+    from signalbox.github import GitHub, GitHubError
+    from signalbox.render.markdown import comment
+
+    try:
+        with GitHub.from_environ(context.environ) as client:
+            client.upsert_comment(int(context.args.comment), "test-selection", comment(decision, shown))
+    except (GitHubError, ValueError) as error:
+        context.say(f"the comment was not posted: {error}")
+
+
+def main() -> int:
+    """Entry point."""
+    command = Command("select_tests", __doc__ or "", epilog=EXAMPLES)
+    command.option(
+        "--base", metavar="REF", help="what the change is compared with (default: the usual branches)"
+    )
+    command.option("--head", default="HEAD", metavar="REF", help="the change")
+    command.option("--index", metavar="FILE", help="the impact index that index_tests.py wrote")
+    command.option("--tests-out", metavar="FILE", help="write the chosen tests, one pytest argument a line")
+    command.option("--explain", metavar="TEST", help="only say why this test (a node id) runs or not")
+    command.option("--full", action="store_true", default=False, help="run everything")
+    command.option("--labels", metavar="NAMES", help="the pull request's labels; full-tests runs everything")
+    command.option(
+        "--python", metavar="VERSION", help="the Python that will run the tests, to check the index"
+    )
+    command.option(
+        "--seed", metavar="TEXT", help="what the audit's draw is made from (default: the decision's id)"
+    )
+    command.option("--comment", metavar="NUMBER", help="write the plan into this pull request's comment")
+    return command.run(run)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,26 @@
+"""A change, read from git: files, hunks, owners, history, and which recorded blocks an edit touches."""
+
+from __future__ import annotations
+
+from .blocks import Edit, compare
+from .diff import read_change
+from .git import GitFailed, blobs, commit, git, path_text, top, tree
+from .model import Change, ChangedFile, History, Hunk, Trouble
+
+__all__ = [
+    "Change",
+    "ChangedFile",
+    "Edit",
+    "GitFailed",
+    "History",
+    "Hunk",
+    "Trouble",
+    "blobs",
+    "commit",
+    "compare",
+    "git",
+    "path_text",
+    "read_change",
+    "top",
+    "tree",
+]
