@@ -12,6 +12,8 @@ from .errors import GitHubError
 if TYPE_CHECKING:
     from .client import GitHub
 
+LISTED = 3000  # files that GitHub lists of one commit or pull request
+
 
 class Environment(msgspec.Struct, frozen=True, kw_only=True):
     """One environment: the kinds of its protection rules and how many may review."""
@@ -70,10 +72,11 @@ def branch_rules(client: GitHub, branch: str) -> Rules:
 
 
 def actions_policy(client: GitHub) -> dict[str, Any]:
-    """Return what Actions may do: ``allowed_actions``, ``sha_pinning_required``, the token's default."""
+    """Return what Actions may do: ``allowed_actions``, ``sha_pinning_required``, ``default_permissions``."""
     root = f"/repos/{client.repository}/actions/permissions"
     policy = dict(client.transport.get(root))
-    policy["token"] = client.transport.get(f"{root}/workflow")["default_workflow_permissions"]
+    workflow = client.transport.get(f"{root}/workflow")
+    policy["default_permissions"] = workflow["default_workflow_permissions"]
     return policy
 
 
@@ -85,13 +88,23 @@ def caches(client: GitHub, key: str, ref: str) -> tuple[str, ...]:
 
 
 def changed_files(client: GitHub, sha: str) -> tuple[str, ...]:
-    """Return the paths that a commit changed against its first parent, old names of renames as well.
+    """Return the paths that a commit, and every pull request it belongs to, changed.
 
-    GitHub lists at most 3,000: a commit with as many raises, because the rest would be unknown.
+    Old names of renames count as well. GitHub lists at most 3,000 files: a change with as many raises,
+    because the rest would be unknown.
     """
-    path = f"/repos/{client.repository}/commits/{names.sha(sha)}"
-    rows = list(client.transport.pages(path, "files"))
-    if len(rows) >= 3000:
-        raise GitHubError("the commit changes more files than GitHub lists", call=f"GET {path}")
-    found = (row.get(name) for row in rows for name in ("filename", "previous_filename"))
-    return tuple(sorted({str(name) for name in found if name}))
+    root = f"/repos/{client.repository}"
+    commit = f"{root}/commits/{names.sha(sha)}"
+    lists = [(commit, "files")]
+    lists += [
+        (f"{root}/pulls/{int(row['number'])}/files", "") for row in client.transport.pages(f"{commit}/pulls")
+    ]
+    found: set[str] = set()
+    for path, inside in lists:
+        rows = list(client.transport.pages(path, inside))
+        if len(rows) >= LISTED:
+            raise GitHubError("the change has more files than GitHub lists", call=f"GET {path}")
+        found |= {
+            str(row[name]) for row in rows for name in ("filename", "previous_filename") if row.get(name)
+        }
+    return tuple(sorted(found))

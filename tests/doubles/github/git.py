@@ -121,10 +121,14 @@ class Git:
         names = ("tree", "parents", "name", "email", "date", "message")
         return dict(zip(names, text.split("\0"), strict=True))
 
-    def changed(self, sha: str) -> list[str]:
-        """List letter, tab and path of each file that a commit changed against its first parent."""
-        text = self.line("diff-tree", "-r", "--root", "--no-commit-id", "--name-status", "--no-renames", sha)
-        return text.splitlines()
+    def changed(self, sha: str, base: str = "") -> list[str]:
+        """List letter, tab and path of each file that differs from ``base``, or from the first parent."""
+        flags = ("-r", "--root", "--no-commit-id", "--name-status", "--no-renames")
+        return self.line("diff-tree", *flags, *([base] if base else []), sha).splitlines()
+
+    def between(self, base: str, head: str) -> list[str]:
+        """List the commits of ``head`` that ``base`` has not."""
+        return self.line("rev-list", f"{base}..{head}").splitlines()
 
     def refs(self, prefix: str = "") -> list[tuple[str, str]]:
         """List (ref, hash) of all refs that begin with ``prefix``."""

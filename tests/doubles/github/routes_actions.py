@@ -95,6 +95,21 @@ def job_shape(r: Request, row: Row) -> Row:
     }
 
 
+@route("GET", REPO + "/actions/runs/{id}/approvals", "actions=read")
+def list_approvals(r: Request) -> Answer:
+    run = r.find(r.repo.runs, id=r.number("id"))
+    rows = [
+        {
+            "state": row["state"],
+            "comment": row.get("comment", ""),
+            "environments": [{"id": 1, "name": name} for name in row["environments"]],
+            "user": shapes.user(r, row["user"]),
+        }
+        for row in run.get("approvals", [])
+    ]
+    return Answer(200, rows)
+
+
 @route("GET", REPO + "/actions/runs/{id}/jobs", "actions=read")
 def list_jobs(r: Request) -> Answer:
     run = r.find(r.repo.runs, id=r.number("id"))

@@ -178,3 +178,26 @@ def update_pull(r: Request) -> Answer:
     issue["updated_at"] = r.state.now()
     row["base"] = r.body.get("base", row["base"])
     return Answer(200, shapes.pull(r, row))
+
+
+@route("GET", PULL + "/{number}/files", "pull_requests=read")
+def list_pull_files(r: Request) -> Answer:
+    row = r.find(r.repo.pulls, number=r.number("number"))
+    base = r.git.line("merge-base", row["base_sha"], row["head_sha"])
+    files = r.git.changed(row["head_sha"], base)
+    words = {"A": "added", "D": "removed", "M": "modified", "T": "changed"}
+    rows = [entry.split("\t", 1) for entry in files]
+    return r.page(rows, lambda entry: shapes.changed_file(r, row["head_sha"], words[entry[0][0]], entry[1]))
+
+
+@route("GET", "/repos/{owner}/{repo}/commits/{sha}/pulls", "pull_requests=read; contents=read")
+def pulls_of_commit(r: Request) -> Answer:
+    sha = r.git.resolve(r.params["sha"])
+    if sha is None:
+        raise not_found()
+    rows = [
+        p
+        for p in r.repo.pulls
+        if sha == p.get("merge_commit_sha") or sha in r.git.between(p["base_sha"], p["head_sha"])
+    ]
+    return r.page(rows, lambda row: shapes.pull(r, row, full=False))

@@ -47,7 +47,7 @@ def get_full_commit(r: Request) -> Answer:
     kept = ("author", "committer", "message", "tree", "url", "verification")
     words = {"A": "added", "D": "removed", "M": "modified", "T": "changed"}
     rows = [row.split("\t", 1) for row in r.git.changed(sha)]
-    page = r.page(rows, lambda row: changed_file(r, sha, words[row[0][0]], row[1]))
+    page = r.page(rows, lambda row: shapes.changed_file(r, sha, words[row[0][0]], row[1]))
     page.body = {
         "sha": sha,
         "node_id": inner["node_id"],
@@ -62,19 +62,6 @@ def get_full_commit(r: Request) -> Answer:
         "files": page.body,
     }
     return page
-
-
-def changed_file(r: Request, sha: str, status: str, path: str) -> Row:
-    """One file of a commit."""
-    return {
-        "sha": sha,
-        "filename": path,
-        "status": status,
-        **dict.fromkeys(("additions", "deletions", "changes"), 0),
-        "blob_url": f"https://github.com/{r.repo.name}/blob/{sha}/{path}",
-        "raw_url": f"https://github.com/{r.repo.name}/raw/{sha}/{path}",
-        "contents_url": f"{r.url}/contents/{path}?ref={sha}",
-    }
 
 
 @route("GET", REPO + "/contents/{path:path}", "contents=read")

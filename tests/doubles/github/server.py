@@ -20,13 +20,8 @@ from .handlers import ApiHandler, BlobHandler
 from .routing import Request
 from .state import Repository, Row, State, Token
 
-ROUTES = (
-    routes_actions,
-    routes_checks,
-    routes_git,
-    routes_issues,
-    routes_repos,
-)
+# importing one of these registers its endpoints
+ROUTES = (routes_actions, routes_checks, routes_git, routes_issues, routes_repos)
 TOKEN = "ghs_double"  # the token that a double knows from the start
 
 

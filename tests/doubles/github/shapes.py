@@ -278,3 +278,16 @@ def pull(r: Request, row: Row, full: bool = True) -> Row:
             **dict.fromkeys(("review_comments", "commits", "additions", "deletions", "changed_files"), 0),
         }
     return shape
+
+
+def changed_file(r: Request, sha: str, status: str, path: str) -> Row:
+    """One file of a commit."""
+    return {
+        "sha": sha,
+        "filename": path,
+        "status": status,
+        **dict.fromkeys(("additions", "deletions", "changes"), 0),
+        "blob_url": f"https://github.com/{r.repo.name}/blob/{sha}/{path}",
+        "raw_url": f"https://github.com/{r.repo.name}/raw/{sha}/{path}",
+        "contents_url": f"{r.url}/contents/{path}?ref={sha}",
+    }

@@ -481,7 +481,7 @@ def test_environments_and_rules(client: GitHub, github_double: Double) -> None:
     assert (found.kinds, found.checks) == (("deletion", "required_status_checks"), (("signalbox", 15368),))
     policy = client.actions_policy()
     assert isinstance(policy, dict)
-    assert policy["token"] == "read"
+    assert policy["default_permissions"] == "read"
 
 
 def test_changed_files_of_a_commit(client: GitHub, github_double: Double) -> None:
@@ -489,6 +489,13 @@ def test_changed_files_of_a_commit(client: GitHub, github_double: Double) -> Non
     sha = github_double.commit(REPO, "main", many)
     assert client.changed_files(sha) == tuple(sorted(many))
     assert isinstance(client.changed_files("0" * 40), Unavailable)
+
+
+def test_changed_files_of_all_commits_of_a_pull_request(client: GitHub, github_double: Double) -> None:
+    github_double.commit(REPO, "feature", {"tox.ini": "x"})
+    last = github_double.commit(REPO, "feature", {"a.py": "x"})
+    github_double.add_pull(REPO, "feature")
+    assert client.changed_files(last) == ("a.py", "tox.ini")
 
 
 def test_caches_of_a_branch(client: GitHub, github_double: Double) -> None:
