@@ -99,9 +99,17 @@ class Command:
     """One script's command line."""
 
     def __init__(
-        self, prog: str, description: str, *, epilog: str = "", environ: Mapping[str, str] | None = None
+        self,
+        prog: str,
+        description: str,
+        *,
+        epilog: str = "",
+        environ: Mapping[str, str] | None = None,
+        needs_policy: bool = True,
     ) -> None:
         self.environ = os.environ if environ is None else environ
+        # False: the function itself says what is wrong with a policy file, the shipped one stands in
+        self._needs_policy = needs_policy
         self.parser = argparse.ArgumentParser(
             prog=f"{prog}.py",
             description=description,
@@ -191,7 +199,12 @@ class Command:
         repo = Path(args.repo)
         if not repo.is_dir():
             raise InputError("there is no such folder", where=args.repo, fix="Check --repo.")
-        policy = config.load(repo, args.config, args.policy_ref)
+        try:
+            policy = config.load(repo, args.config, args.policy_ref)
+        except InputError:
+            if self._needs_policy:
+                raise
+            policy = Policy(config.Settings(), PolicyRef(sha256=digest_of(config.Settings())))
         if args.mode and args.mode != policy.settings.mode:
             settings = msgspec.structs.replace(policy.settings, mode=args.mode)
             ref = PolicyRef(sha256=digest_of(settings), source=policy.ref.source, commit=policy.ref.commit)

@@ -1,0 +1,158 @@
+"""Checks of the working tree: no network."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from signalbox import config
+from signalbox.errors import InputError
+
+from .model import Check, missing, not_verified, ok
+from .workflows import Workflow, needed_permissions, read_workflow, ungranted
+
+OWN = Path(__file__).resolve().parents[3] / ".github" / "workflows"  # the workflows of this checkout
+CALLER = "copy the caller workflow of examples/storefront/README.md into .github/workflows/"
+PLUGIN = "pytest-signalbox"
+_REQUIREMENTS = ("pyproject.toml", "setup.cfg", "setup.py", "tox.ini", "Pipfile", "requirements*.txt")
+
+
+def check_policy(repo: Path, file: str = "") -> Check:
+    """Say whether the policy file is there and valid."""
+    name = "policy file"
+    place = file or config.DEFAULT_FILE
+    try:
+        policy = config.load(repo, file)
+    except InputError as error:
+        return missing(
+            name, f"not valid: {error}", f"correct {place}; until then every job ends with an error"
+        )
+    if policy.ref.source == "shipped defaults":
+        return missing(name, "none: the shipped defaults apply (observe only)", f"touch {place}")
+    return ok(name, f"{place} is valid, mode {policy.settings.mode}")
+
+
+def check_caller(workflows: Sequence[Workflow]) -> list[Check]:
+    """Say whether a workflow uses this library, and which files could not be read."""
+    checks = [
+        not_verified("workflow file", f"{w.path} {w.problem}", f"correct {w.path}")
+        for w in workflows
+        if w.problem
+    ]
+    found = [f"{w.path} uses {use.ours}" for w in workflows for use in w.uses if use.ours]
+    name = "workflow that uses Signalbox"
+    if found:
+        return [ok(name, "; ".join(found[:5])), *checks]
+    return [missing(name, f"none of {len(workflows)} workflow files", CALLER), *checks]
+
+
+def check_permissions(workflows: Sequence[Workflow], own: Path = OWN) -> list[Check]:
+    """Compare what each caller's job grants with what the called workflow asks for."""
+    checks = []
+    for workflow in workflows:
+        for job, called, granted in workflow.calls():
+            name = f"permissions of {workflow.path}, job {job}"
+            file = own / f"{called}.yml"
+            needed = needed_permissions(read_workflow(file, file.name)) if file.is_file() else None
+            if needed is None:
+                why = f"{called}.yml is not in this checkout"
+                checks.append(not_verified(name, why, "run doctor from a clone of Signalbox"))
+            elif lacking := ungranted(needed, granted):
+                line = ", ".join(f"{key}: {level}" for key, level in sorted(needed.items()))
+                fix = f"in {workflow.path}: permissions: {{{line}}} on job {job}"
+                checks.append(missing(name, f"{called} needs {', '.join(lacking)}", fix))
+            else:
+                checks.append(ok(name, f"all that {called} asks for"))
+    return checks
+
+
+def check_token_default(workflows: Sequence[Workflow]) -> Check:
+    """Say whether each workflow states its permissions instead of taking the repository's default."""
+    name = "permissions stated in each workflow"
+    readable = [w for w in workflows if not w.problem]
+    if not readable:
+        return not_verified(name, "there is no workflow file that can be read", CALLER)
+    open_ = [
+        w.path
+        for w in readable
+        if not w.has_permissions and not all("permissions" in job for job in w.jobs.values())
+    ]
+    if open_:
+        return missing(name, _some(open_), "add `permissions: {}` at the top, and grants to each job")
+    return ok(name, f"in all {len(readable)}")
+
+
+def check_pins(workflows: Sequence[Workflow]) -> Check:
+    """Say whether every action of others is pinned to a full commit hash."""
+    name = "actions pinned to a commit"
+    readable = [w for w in workflows if not w.problem]
+    if not readable:
+        return not_verified(name, "there is no workflow file that can be read", CALLER)
+    uses = [(w.path, use) for w in readable for use in w.uses if not use.pinned]
+    loose = [f"{path}:{use.line} {use.text}" for path, use in uses if not use.ours]
+    if loose:
+        return missing(name, _some(loose), "write uses: owner/action@<40-character commit> # vX.Y.Z")
+    tags = sorted({use.text.rpartition("@")[2] for _, use in uses})
+    mine = f"; Signalbox itself by {', '.join(tags)}, which its maintainers can move" if tags else ""
+    return ok(name, f"{sum(len(w.uses) for w in readable)} uses{mine}")
+
+
+def check_merge_group(workflows: Sequence[Workflow]) -> Check:
+    """Say whether the checks of pull requests also answer a merge queue."""
+    name = "merge queue (merge_group)"
+    ours = [w for w in workflows if "pull_request" in w.events and any(use.ours for use in w.uses)]
+    silent = [w.path for w in ours if "merge_group" not in w.events]
+    if silent:
+        why = f"{_some(silent)} would leave a required check of a merge queue waiting for ever"
+        return missing(name, why, "add `merge_group:` under `on:`")
+    if not ours:
+        return not_verified(name, "no workflow on pull_request uses Signalbox", CALLER)
+    return ok(name, _some([w.path for w in ours]))
+
+
+def check_plugin(repo: Path, workflows: Sequence[Workflow]) -> Check:
+    """Say whether the tests' environment has the pytest plugin that records the impact index."""
+    name = "pytest plugin"
+    if not _mentions(repo, r"\bpytest\b"):
+        return not_verified(
+            name, "no sign of pytest here", "suites of other languages are selected as a whole"
+        )
+    found = _mentions(repo, rf"\b{PLUGIN.replace('-', '[-_]')}\b")
+    if found:
+        return ok(name, f"{PLUGIN} in {found}")
+    if any("signalbox" in w.path or use.ours == "test-selection" for w in workflows for use in w.uses):
+        why = f"{PLUGIN} is in no requirement file; the action brings it only to its own jobs"
+    else:
+        why = f"{PLUGIN} is in no requirement file"
+    return missing(name, why, f"add {PLUGIN} to the requirements of your tests")
+
+
+def _mentions(repo: Path, word: str) -> str:
+    """Return the first requirement file that names a package, empty when none does."""
+    for pattern in _REQUIREMENTS:
+        for file in sorted([*repo.glob(pattern), *repo.glob(f"requirements/{pattern}")]):
+            if not file.is_file() or file.stat().st_size > 1_000_000:
+                continue
+            lines = file.read_text("utf-8", errors="replace").splitlines()
+            if any(re.search(word, line.split("#")[0], re.IGNORECASE) for line in lines):
+                return file.relative_to(repo).as_posix()
+    return ""
+
+
+def _some(items: Sequence[str], most: int = 5) -> str:
+    more = f" and {len(items) - most} more" if len(items) > most else ""
+    return "; ".join(items[:most]) + more
+
+
+def check_all(repo: Path, workflows: Sequence[Workflow], file: str = "") -> list[Check]:
+    """Return all checks of the working tree, in the order in which one would mend them."""
+    return [
+        *check_caller(workflows),
+        check_policy(repo, file),
+        *check_permissions(workflows),
+        check_plugin(repo, workflows),
+        check_token_default(workflows),
+        check_pins(workflows),
+        check_merge_group(workflows),
+    ]
