@@ -56,7 +56,8 @@ class Prometheus:
         self._query_sets = query_sets
         self._last: dict[str, Any] = {}
         session.hooks["response"].append(self._keep)
-        retry = Retry(total=0, redirect=False)
+        # read=False: else a time-out arrives as a failed connection, and slow looks like down.
+        retry = Retry(total=0, read=False)
         self._client = PrometheusConnect(url.rstrip("/"), session=session, retry=retry, timeout=timeout)
 
     def _keep(self, response: Any, *_: Any, **__: Any) -> None:
