@@ -34,7 +34,10 @@ _MACHINERY = (
     "pytest_signalbox",
     "pluggy.",
 )
-_PASSES = ("os", "pathlib", "pathlib._local", "glob", "genericpath", "posixpath", "fnmatch", "io", "shutil")
+_PASSES = frozenset(
+    ["os", "pathlib", "pathlib._local", "glob", "genericpath", "posixpath", "fnmatch", "io", "shutil"]
+    + ["linecache", "tokenize", "inspect", "traceback", "contextlib", "functools"]
+)
 
 
 class Watch:

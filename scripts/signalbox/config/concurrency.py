@@ -26,5 +26,7 @@ class Concurrency(Section, frozen=True, kw_only=True):
     setup_minutes: NotNegative = 1.5
     runner_minute_price: NotNegative = 0.006
     wait_minute_value: NotNegative = 1.0
+    usual_job_minutes: Positive = 3.0
+    """How long a job that waits before ours keeps its runner."""
     default_test_seconds: Positive = 1.0
     prewarm_slowest: AtLeastOne = 3

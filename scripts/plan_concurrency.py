@@ -1,0 +1,164 @@
+"""Say how many runners are worth their price, and which tests and builds run on each."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from signalbox.cli import Command, Context, Result
+from signalbox.errors import InputError
+
+if TYPE_CHECKING:
+    from signalbox.concurrency.decide import QueueFact
+
+EXAMPLES = """
+examples:
+  select_tests.py --index index.sqlite --out plan.json
+  plan_concurrency.py --plan plan.json --history index.sqlite --shards-out shards
+  plan_concurrency.py --plan plan.json --queue github:owner/name
+  plan_concurrency.py                       only the build, from modules: in the policy
+"""
+_LIMIT = 200_000_000
+
+
+def run(context: Context) -> Result:
+    """Read the plan, the durations and the queue, decide, and write one file of arguments per shard."""
+    from signalbox.concurrency.decide import Inputs, ModuleWork, arguments, decide
+    from signalbox.concurrency.show import blocks
+    from signalbox.concurrency.work import work_of
+    from signalbox.files import write_atomic
+
+    settings = context.policy.settings
+    max_runners = _runners(context.args.max_runners)
+    problems: list[tuple[str, str]] = []
+    durations = _history(context.args.history, problems)
+    plan = _plan(context.args.plan)
+    minutes = {name: suite.minutes for name, suite in settings.suites.items()}
+    work = work_of(plan, durations, max_runners or settings.concurrency.max_runners, minutes) if plan else ()
+    if len(settings.modules) > 256:
+        raise InputError(
+            "a matrix holds at most 256 modules", where="modules", fix="Build some of them together."
+        )
+    inputs = Inputs(
+        subject=context.subject(commit=context.environ.get("GITHUB_SHA", "")),
+        work=work,
+        modules=tuple(
+            ModuleWork(
+                name=name, command=module.command or f"make build MODULE={name}", minutes=module.minutes
+            )
+            for name, module in settings.modules.items()
+        ),
+        queue=_queue(context),
+        max_runners=max_runners,
+        plan=Path(context.args.plan).name if context.args.plan else "",
+        history=Path(context.args.history).name if context.args.history else "",
+        problems=tuple(problems),
+    )
+    decision = decide(inputs, settings, context.policy.ref, context.stamp)
+    if context.args.shards_out:
+        for name, lines in arguments(inputs, settings, decision).items():
+            write_atomic(
+                Path(context.args.shards_out) / name, "".join(f"{line}\n" for line in lines).encode()
+            )
+    outputs = {
+        key: json.dumps(decision.outputs[key], separators=(",", ":"))
+        for key in ("matrix", "concurrency_matrix")
+    }
+    outputs["runners"] = str(decision.outputs["runners"])
+    return Result(decision=decision, inputs=inputs, blocks=blocks(inputs, decision), outputs=outputs)
+
+
+def _runners(given: str) -> int | None:
+    if not given:
+        return None
+    if not given.isdecimal() or not 1 <= int(given) <= 256:
+        raise InputError(f"{given!r} is not a number of runners", where="--max-runners", fix="Give 1 to 256.")
+    return int(given)
+
+
+def _plan(name: str) -> dict[str, Any]:
+    """The test plan inside a decision that select_tests.py wrote with --out; empty without one."""
+    from signalbox.files import read_limited
+
+    if not name:
+        return {}
+    try:
+        decision = json.loads(read_limited(Path(name), _LIMIT, "test plan"))
+        plan = decision["outputs"]["test_plan"]
+        if decision["kind"] != "test-plan" or not isinstance(plan, dict):
+            raise ValueError("it is a decision of another kind")
+        return plan
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            "this is not a test plan", where=name, why=str(error), fix="Write one with select_tests.py --out."
+        ) from None
+
+
+def _history(name: str, problems: list[tuple[str, str]]) -> dict[str, float]:
+    """Node id → seconds, from an impact index or a JSON object; without it, every duration is unknown."""
+    if not name:
+        return {}
+    path = Path(name)
+    if not path.exists():
+        problems.append(("no-history-file", f"there is no history at {path.name} yet"))
+        return {}
+    try:
+        with path.open("rb") as file:
+            sqlite = file.read(16).startswith(b"SQLite format 3")
+        if sqlite:
+            from signalbox.selection.schema import open_index
+
+            connection = open_index(path)
+            try:
+                return {str(k): float(v) for k, v in connection.execute("SELECT nodeid, seconds FROM test")}
+            finally:
+                connection.close()
+        from signalbox.files import read_limited
+
+        found = json.loads(read_limited(path, _LIMIT, "history"))
+        return {str(k): float(v) for k, v in found.items() if 0 <= float(v) < 1e6}
+    except (OSError, ValueError, TypeError, AttributeError, InputError) as error:
+        problems.append(("history-unusable", f"the history {path.name} cannot be used: {error}"))
+        return {}
+
+
+def _queue(context: Context) -> QueueFact:
+    """Jobs that wait, from GitHub or from a URL that answers JSON; not knowing is an answer too."""
+    from signalbox.concurrency.decide import QueueFact
+
+    source = context.args.queue
+    if not source:
+        return QueueFact(problem="no --queue is given")
+    if source.startswith("github:"):
+        from signalbox.github import GitHub, GitHubError, Unavailable
+
+        try:
+            with GitHub.from_environ(context.environ, source.removeprefix("github:")) as client:
+                depth = client.queue_depth()
+        except GitHubError as error:
+            return QueueFact(source=source, problem=str(error))
+        if isinstance(depth, Unavailable):
+            return QueueFact(source=source, problem=depth.reason)
+        return QueueFact(jobs=depth.jobs, source=source)
+    from signalbox.concurrency.queue import read_queue
+
+    return read_queue(source)
+
+
+def main() -> int:
+    """Entry point."""
+    command = Command("plan_concurrency", __doc__ or "", epilog=EXAMPLES)
+    command.option("--plan", metavar="FILE", help="the decision of select_tests.py (its --out)")
+    command.option("--history", metavar="FILE", help="durations: an impact index, or JSON {node id: seconds}")
+    command.option(
+        "--queue", metavar="URL", help="jobs waiting: github:owner/name, or a URL that answers JSON"
+    )
+    command.option("--max-runners", metavar="N", help="at most so many runners (default: the policy's)")
+    command.option("--shards-out", metavar="DIR", help="write one file of pytest arguments per shard")
+    return command.run(run)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""How many runners, and what runs on each."""
