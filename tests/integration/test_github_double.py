@@ -14,6 +14,7 @@ import pytest
 import requests
 
 from doubles.github import GitHubDouble, load_description
+from doubles.github.fixtures import need_description
 from signalbox.github import GitHub
 
 TESTS = Path(__file__).parents[1]
@@ -24,6 +25,7 @@ SIGNED = {"Authorization": "Bearer ghs_double"}
 @pytest.fixture
 def strict_double() -> Iterator[GitHubDouble]:
     """A double whose violations the test itself looks at."""
+    need_description()
     with GitHubDouble() as double:
         double.add_repository(REPO)
         yield double
@@ -95,6 +97,7 @@ def test_a_private_repository_is_hidden_from_strangers(strict_double: GitHubDoub
 def test_the_description_knows_every_route_of_the_double() -> None:
     from doubles.github.routing import ROUTES
 
+    need_description()
     description = load_description()
     unknown = []
     for entry in ROUTES:
@@ -108,6 +111,7 @@ def test_the_description_knows_every_route_of_the_double() -> None:
 
 @pytest.fixture
 def program(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], str, Path]]:
+    need_description()
     state = tmp_path / "state.json"
     state.write_text(json.dumps({"tokens": {"t": {}}, "repositories": {REPO: {"issues": []}}}))
     process = subprocess.Popen(

@@ -19,7 +19,7 @@ class Retry(msgspec.Struct, frozen=True, kw_only=True):
     budget: float = 120.0
 
     def backoff(self, attempt: int, jitter: float) -> float:
-        """Seconds before the retry after ``attempt`` (from 1): full jitter, ``jitter`` in [0, 1)."""
+        """Seconds before the retry after ``attempt`` (from 1): half fixed, half ``jitter`` in [0, 1)."""
         ceiling = min(self.longest, self.first * 2.0 ** (attempt - 1))
         return ceiling * (0.5 + jitter / 2)
 

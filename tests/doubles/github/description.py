@@ -92,7 +92,7 @@ def compact(raw: dict[str, Any]) -> dict[str, Any]:
         content = holder.get("content") or {}
         for kind in ("application/json", "application/scim+json"):
             if kind in content:
-                return json_schema(content[kind].get("schema", {}))
+                return dict(json_schema(content[kind].get("schema", {})))
         return None
 
     operations = []

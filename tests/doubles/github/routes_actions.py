@@ -146,7 +146,7 @@ def artifact_shape(r: Request, row: Row) -> Row:
 
 def add_artifact(r: Request, run: int, name: str, archive: bytes) -> Row:
     """Store an archive as an artifact of a run."""
-    row = {
+    row: Row = {
         "id": r.state.new_id(),
         "run": run,
         "name": name,

@@ -18,7 +18,7 @@ from .description import Description, load_description
 from .faults import Fault, Faults
 from .handlers import ApiHandler, BlobHandler
 from .routing import Request
-from .state import Repository, Row, State, Token
+from .state import EVERYTHING, Repository, Row, State, Token
 
 # importing one of these registers its endpoints
 ROUTES = (routes_actions, routes_checks, routes_git, routes_issues, routes_repos)
@@ -153,8 +153,10 @@ class GitHubDouble:
     def add_token(
         self, token: str, login: str, kind: str = "user", permissions: Mapping[str, str] | None = None
     ) -> str:
-        """Make a token known; an installation's has exactly ``permissions``."""
-        self.state.tokens[token] = Token(login, kind, dict(permissions or {}))
+        """Make a token known; ``permissions`` None are all that a workflow can ask for."""
+        self.state.tokens[token] = Token(
+            login, kind, dict(EVERYTHING if permissions is None else permissions)
+        )
         return token
 
     def add_repository(

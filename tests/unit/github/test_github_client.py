@@ -2,7 +2,9 @@
 
 import hashlib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -502,3 +504,39 @@ def test_caches_of_a_branch(client: GitHub, github_double: Double) -> None:
     for key, ref in (("signalbox-index-1", "refs/heads/main"), ("signalbox-index-2", "refs/pull/1/merge")):
         github_double.state.repositories[REPO].caches.append({"id": 1, "key": key, "ref": ref})
     assert client.caches("signalbox-index", "refs/heads/main") == ("signalbox-index-1",)
+
+
+def test_jobs_that_comment_at_once_leave_one_comment(github_double: Double) -> None:
+    github_double.add_repository(REPO)
+    number = github_double.add_issue(REPO)
+    together = Barrier(4)
+
+    def comment(n: int) -> int:
+        with GitHub.from_environ(github_double.environ(REPO)) as client:
+            together.wait(10)
+            return client.upsert_comment(number, "plan", f"from job {n}").id
+
+    with ThreadPoolExecutor(4) as pool:
+        ids = set(pool.map(comment, range(4)))
+    rows = github_double.state.repositories[REPO].comments
+    assert [row["id"] for row in rows] == [min(ids)]
+    assert rows[0]["body"].startswith("<!-- signalbox:plan -->\nfrom job ")
+
+
+def test_jobs_that_record_at_once_lose_nothing(github_double: Double) -> None:
+    github_double.add_repository(REPO)
+    together = Barrier(4)
+
+    def record(n: int) -> tuple[str, bytes]:
+        with GitHub.from_environ(github_double.environ(REPO)) as client:
+            together.wait(10)
+            pushed = client.put_files("refs/signalbox/runs/7", {"bundle.json": b"%d" % n}, f"job {n}")
+            client.append_files("ledger", {f"{n}.json": b"%d" % n}, f"job {n}")
+            return pushed.ref, b"%d" % n
+
+    with ThreadPoolExecutor(4) as pool:
+        written = dict(pool.map(record, range(4)))
+    git = github_double.state.git(REPO)
+    assert len(written) == 4
+    assert {ref: git.run("show", f"{ref}:bundle.json") for ref in written} == written
+    assert [row[3] for row in git.entries("refs/heads/ledger")] == ["0.json", "1.json", "2.json", "3.json"]
