@@ -12,6 +12,7 @@ from .client import GitHub
 from .comments import Comment, fit
 from .deployments import Deployment
 from .errors import GitHubError, Unavailable
+from .names import pull_number
 from .pulls import Pull
 from .retry import Retry
 from .runs import Job, Queue, Run
@@ -36,4 +37,5 @@ __all__ = [
     "Run",
     "Unavailable",
     "fit",
+    "pull_number",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from urllib.parse import quote
 
 from signalbox.errors import InputError
@@ -56,3 +57,12 @@ def shorten(text: str, limit: int) -> str:
 def link(url: str) -> str:
     """Return a web address if it is one, else nothing: GitHub shows it as a link."""
     return url if re.fullmatch(r"https?://[^\s<>\"]{1,2000}", url) else ""
+
+
+def pull_number(environ: Mapping[str, str]) -> int:
+    """Return the pull request that this job runs for, 0 when it runs for none.
+
+    Read from ``GITHUB_REF``, which a called workflow has as well; the event's payload is the caller's.
+    """
+    found = re.fullmatch(r"refs/pull/([1-9][0-9]{0,9})/(?:merge|head)", environ.get("GITHUB_REF", ""))
+    return int(found[1]) if found else 0

@@ -247,3 +247,17 @@ def test_damaged_archives_end_in_an_error_and_leave_nothing(noise: bytes, place:
             assert list(Path(folder).iterdir()) == []
         else:
             assert all(path.is_relative_to(target) for path in target.rglob("*"))
+
+
+@pytest.mark.parametrize(
+    ("ref", "number"),
+    [
+        ("refs/pull/12/merge", 12),
+        ("refs/pull/12/head", 12),
+        ("refs/heads/pull/1/merge", 0),
+        ("refs/pull/0/merge", 0),
+    ],
+)
+def test_the_pull_request_of_a_job(ref: str, number: int) -> None:
+    assert pull_number({"GITHUB_REF": ref}) == number
+    assert pull_number({}) == 0
