@@ -1,0 +1,102 @@
+"""promote.py proposing a GitOps edit to the GitHub double: one pull request, exactly the intended bytes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from doubles.github import GitHubDouble
+from doubles.github.fixtures import github_double as github_double
+from signalbox.config import Settings
+from signalbox.config.scoring import Scoring
+from signalbox.decision import Evidence, PolicyRef, Stamp, Subject, canonical, format_time
+from signalbox.github import GitHub
+from signalbox.gitops import branch_name
+from signalbox.promotion import Inputs, Past, decide
+
+ROOT = Path(__file__).parents[2]
+REPO, DIGEST = "acme/clusters", "sha256:" + "d" * 64
+KUSTOMIZATION = "# by hand\nimages:\n- name: shop   # the shop\n  digest: sha256:old\n"
+
+
+@pytest.fixture
+def decision(tmp_path: Path) -> Path:
+    """A real decision: good evidence and sixty clean outcomes."""
+    import datetime
+
+    now = format_time(datetime.datetime.now(datetime.UTC))
+    tests = Evidence(kind="tests", status="pass", origin="protected", facts={"total": 9, "passed": 9})
+    inputs = Inputs(
+        subject=Subject(digest=DIGEST, environment="production"),
+        evidence=(tests,),
+        past=tuple(Past(label="clean", at=f"{i}") for i in range(60)),
+        risk="low",
+    )
+    settings = Settings(mode="enforce", scoring=Scoring(auto_promote_at=0.8))
+    made = decide(inputs, settings, PolicyRef(sha256="0" * 64), Stamp(id="d-1", at=now, producer="test"))
+    assert made.verdict == "auto-promote"
+    path = tmp_path / "decision.json"
+    path.write_bytes(canonical(made))
+    return path
+
+
+def promote(double: GitHubDouble, decision: Path, *more: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(ROOT / "scripts" / "promote.py"), "--decision", str(decision)]
+    target = ["--kustomization", "prod/kustomization.yaml", "--image", "shop", "--repo", str(decision.parent)]
+    return subprocess.run(
+        [*command, *target, "--mode", "enforce", *more],
+        env=double.environ(REPO),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def test_one_pull_request_with_one_edit(github_double: GitHubDouble, decision: Path) -> None:
+    github_double.add_repository(REPO)
+    github_double.commit(REPO, "main", {"prod/kustomization.yaml": KUSTOMIZATION, "README": "x\n"})
+    first = promote(github_double, decision)
+    assert first.returncode == 0, first.stderr
+    second = promote(github_double, decision)
+    assert second.returncode == 0, second.stderr
+    pulls = github_double.state.repositories[REPO].pulls
+    assert len(pulls) == 1
+    assert "brought up to date" in second.stdout
+    branch = f"signalbox/promote/production/{'d' * 16}"
+    with GitHub.from_environ(github_double.environ(REPO)) as client:
+        head = branch_name("production", DIGEST, "prod/kustomization.yaml")
+        assert head.startswith(branch)
+        after = client.contents("prod/kustomization.yaml", f"refs/heads/{head}")
+        assert client.contents("README", f"refs/heads/{head}") == b"x\n"
+    assert after == KUSTOMIZATION.replace("sha256:old", DIGEST).encode()
+
+
+def test_a_base_that_already_holds_it_needs_no_pull_request(
+    github_double: GitHubDouble,
+    decision: Path,
+) -> None:
+    github_double.add_repository(REPO)
+    held = KUSTOMIZATION.replace("sha256:old", DIGEST)
+    github_double.commit(REPO, "main", {"prod/kustomization.yaml": held})
+    ran = promote(github_double, decision)
+    assert (ran.returncode, "already holds" in ran.stdout) == (0, True)
+    assert not github_double.state.repositories[REPO].pulls
+
+
+def test_a_file_that_is_not_there_is_a_wrong_call(github_double: GitHubDouble, decision: Path) -> None:
+    github_double.add_repository(REPO)
+    github_double.commit(REPO, "main", {"README": "x\n"})
+    ran = promote(github_double, decision)
+    assert ran.returncode == 2
+    assert "prod/kustomization.yaml" in ran.stderr
+    assert "Traceback" not in ran.stderr
+
+
+def test_a_path_out_of_the_repository_is_refused(github_double: GitHubDouble, decision: Path) -> None:
+    github_double.add_repository(REPO)
+    ran = promote(github_double, decision, "--kustomization", "../other/file.yaml")
+    assert ran.returncode == 2
+    assert "inside the repository" in ran.stderr
