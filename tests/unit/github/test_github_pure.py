@@ -10,7 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from signalbox.errors import InputError
-from signalbox.github import GitHub, GitHubError, Limits, Retry, Unavailable, fit, names, permissions
+from signalbox.github import (
+    GitHub,
+    GitHubError,
+    Limits,
+    Retry,
+    Unavailable,
+    fit,
+    names,
+    permissions,
+    pull_number,
+)
 from signalbox.github.artifacts import unpack
 from signalbox.github.comments import LIMIT, NOTE, marker, units
 from signalbox.github.retry import UNSURE_WAIT, is_limited, limit_wait
