@@ -19,6 +19,9 @@ Exit 3: something was refused, or a bundle that a job announced (--expect) never
 """
 
 
+BY_API = "api:"
+
+
 def run(context: Context) -> Result:
     """Read the artifacts, check them, write them, push them if asked."""
     from signalbox.decision import parse_time
@@ -65,7 +68,13 @@ def run(context: Context) -> Result:
         at=int(parse_time(context.stamp.at).timestamp()),
     )
     if args.push and receipt.ref and isinstance(ledger, GitLedger):
-        ledger.push(receipt.ref, args.push)
+        if args.push == BY_API:
+            from signalbox.github import GitHub
+
+            with GitHub.from_environ(context.environ) as client:
+                client.put_files(receipt.ref, ledger.files(receipt.ref), f"Record run {ledger.run}")
+        else:
+            ledger.push(receipt.ref, args.push)
     text = describe(receipt, where=url)
     if args.format == "json":
         from signalbox.decision import canonical
@@ -92,7 +101,11 @@ def main() -> int:
     command.option("--decisions", metavar="DIR", help="bundles, as files or as artifacts' zip archives")
     command.option("--outcome", metavar="FILE", help="outcomes: a JSON object, a list, or one a line")
     command.option("--expect", metavar="SHA256S", help="digests of the bundles that the jobs announced")
-    command.option("--push", metavar="REMOTE", help="push the new ref of a git ledger to this remote")
+    command.option(
+        "--push",
+        metavar="REMOTE",
+        help="push the new ref of a git ledger to this remote, or api: for GitHub's API",
+    )
     command.option(
         "--untrusted",
         action="store_true",

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from doubles.github.fixtures import github_double as github_double
 from doubles.records import bundle
 from signalbox.decision import sha256_hex
 from signalbox.ledger import FolderLedger, GitLedger
@@ -71,6 +72,24 @@ def test_a_push_to_a_remote(tmp_path, folder):
     assert done.returncode == 0, done.stderr
     assert [e.id for e in GitLedger(remote).decisions().entries] == ["one"]
     assert "refs/signalbox/ledger/77-2-" in output.read_text()
+
+
+def test_a_push_through_the_api_of_github(tmp_path, folder, github_double):
+    github_double.add_repository("acme/shop")
+    subprocess.run(["git", "init", "-q", tmp_path / "local"], check=True)
+    data = bundle(id="one")
+    (folder / "one.json").write_bytes(data)
+    done = call(
+        *("--decisions", folder, "--ledger", "git:", "--push", "api:", "--repo", tmp_path / "local"),
+        cwd=tmp_path,
+        **github_double.environ("acme/shop"),
+    )
+    assert done.returncode == 0, done.stderr
+    there = GitLedger(github_double.state.git("acme/shop").folder)
+    (entry,) = there.decisions().entries
+    assert entry.raw == data
+    (ref,) = there.repository.refs("refs/signalbox/ledger/")
+    assert ref in done.stdout
 
 
 def test_what_was_announced_and_never_came_is_missing(tmp_path, folder):

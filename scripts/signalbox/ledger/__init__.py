@@ -15,14 +15,12 @@ from signalbox.errors import InputError
 from signalbox.ledger.artifacts import Found, Harvest, Limits, Refused, harvest
 from signalbox.ledger.branch import REF_PREFIX, GitLedger
 from signalbox.ledger.folder import FolderLedger
+from signalbox.ledger.reading import Damage, Entry, Reading
 from signalbox.ledger.recording import Receipt, describe, expected_digests, is_fork, record_run, summary
 from signalbox.ledger.records import (
-    Damage,
-    Entry,
     Label,
     Outcome,
     OutcomeSource,
-    Reading,
     decision_name,
     decode_outcome,
     guard,

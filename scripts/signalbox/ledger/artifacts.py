@@ -16,7 +16,7 @@ from typing import IO, BinaryIO
 
 import msgspec
 
-from signalbox.decision import sha256_hex
+from signalbox.decision import SCHEMA_VERSION, decode_bundle, sha256_hex
 from signalbox.errors import InputError
 from signalbox.ledger.records import MAX_RECORD_BYTES, decision_name, parse_object
 
@@ -92,12 +92,22 @@ def harvest(folder: Path, limits: Limits = _LIMITS) -> Harvest:
                 others += 1
                 continue
             decision_name(data, where=where)
+            _check_seal(data, where)
         except InputError as error:
             refused.append(Refused(where=where, why=f"{error.what}{': ' + error.why if error.why else ''}"))
             continue
         digest = sha256_hex(data)
         bundles.setdefault(digest, Found(where=where, data=data, sha256=digest))
     return Harvest(bundles=tuple(bundles.values()), refused=tuple(refused), others=others)
+
+
+def _check_seal(data: bytes, where: str) -> None:
+    """A bundle of this version that carries a seal must match it."""
+    plain = parse_object(data, where=where)
+    if plain.get("seal") and plain.get("schema_version") == SCHEMA_VERSION:
+        bundle = decode_bundle(data, where=where)
+        if bundle.seal != bundle.expected_seal():
+            raise InputError("the bundle does not match its own seal", where=where)
 
 
 def _items(folder: Path, limits: Limits) -> Iterator[tuple[str, bytes] | Refused]:

@@ -15,17 +15,8 @@ from pathlib import Path
 
 from signalbox.errors import InputError
 from signalbox.ledger.plumbing import GitRepository
-from signalbox.ledger.records import (
-    MAX_RECORD_BYTES,
-    Damage,
-    Entry,
-    Reading,
-    collect,
-    decision_name,
-    guard,
-    outcome_name,
-    read_entry,
-)
+from signalbox.ledger.reading import Damage, Entry, Reading, collect, read_entry
+from signalbox.ledger.records import MAX_RECORD_BYTES, decision_name, guard, outcome_name
 
 REF_PREFIX = "refs/signalbox/ledger"
 _UNSAFE = re.compile(r"[^0-9A-Za-z_-]+")
@@ -67,6 +58,11 @@ class GitLedger:
         seconds = int(time.time()) if at is None else at
         self.repository.commit_files(ref, files, message=message, seconds=seconds)
         return ref
+
+    def files(self, ref: str) -> dict[str, bytes]:
+        """The records of one ref that was written here."""
+        found = self.repository.files([ref], largest=MAX_RECORD_BYTES)
+        return {name: content for name, content in found if content is not None}
 
     def push(self, ref: str, remote: str, *, attempts: int = 4, wait: float = 1.0) -> None:
         """Push a written ref to `remote` (a remote's name or URL); retries with growing pauses.

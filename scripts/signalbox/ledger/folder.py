@@ -9,17 +9,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from signalbox.errors import InputError
-from signalbox.ledger.records import (
-    MAX_RECORD_BYTES,
-    Damage,
-    Entry,
-    Reading,
-    collect,
-    decision_name,
-    guard,
-    outcome_name,
-    read_entry,
-)
+from signalbox.ledger.reading import Damage, Entry, Reading, collect, read_entry
+from signalbox.ledger.records import MAX_RECORD_BYTES, decision_name, guard, outcome_name
 
 _SCRATCH = ".tmp"
 

@@ -78,9 +78,9 @@ class GitRepository:
             todo = [("", f"{commit}^{{tree}}") for commit in commits]
             while todo:
                 path, name = todo.pop()
-                kind, content = _object(process, name, largest)
+                kind, width, content = _object(process, name, largest)
                 if kind == "tree":
-                    for mode, entry, ident in _tree(content or b"", len(name.split("^")[0]) // 2):
+                    for mode, entry, ident in _tree(content or b"", width):
                         below = f"{path}/{entry}" if path else entry
                         if mode != "160000" and (below, ident) not in seen:
                             seen.add((below, ident))
@@ -105,14 +105,15 @@ def _data(content: bytes) -> bytes:
     return b"data %d\n%s\n" % (len(content), content)
 
 
-def _object(process: subprocess.Popen[bytes], name: str, largest: int) -> tuple[str, bytes | None]:
+def _object(process: subprocess.Popen[bytes], name: str, largest: int) -> tuple[str, int, bytes | None]:
+    """The kind of an object, the bytes of an id in this repository, and the content."""
     assert process.stdin is not None
     assert process.stdout is not None
     process.stdin.write(name.encode() + b"\n")
     process.stdin.flush()
     header = process.stdout.readline().split()
     if len(header) != 3:  # "<name> missing", or git died
-        return "missing", None
+        return "missing", 0, None
     size, content = int(header[2]), None
     if size <= largest:
         content = process.stdout.read(size)
@@ -121,7 +122,7 @@ def _object(process: subprocess.Popen[bytes], name: str, largest: int) -> tuple[
         while left > 0:
             left -= len(process.stdout.read(min(left, 1 << 20))) or left
     process.stdout.read(1)
-    return header[1].decode(), content
+    return header[1].decode(), len(header[0]) // 2, content
 
 
 def _tree(content: bytes, width: int) -> Iterator[tuple[str, str, str]]:

@@ -31,10 +31,6 @@ OutcomeSource = Literal["incident-link", "rollback", "revert", "hotfix", "audit"
 
 _ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,79}")
 _KIND = re.compile(r"[a-z][a-z0-9-]{0,39}")
-_NAME = re.compile(
-    r"(?P<untrusted>untrusted/)?(?P<shelf>decisions|outcomes)/\d{4}/\d{2}/\d{2}/"
-    r"(?P<stem>[0-9A-Za-z_-]{1,125})\.(?P<digest>[0-9a-f]{32})\.json"
-)
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -60,37 +56,6 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     facts: dict[str, Any] = {}
     producer: str = ""
     schema_version: int = SCHEMA_VERSION
-
-
-class Entry(msgspec.Struct, frozen=True, kw_only=True):
-    """One kept record: its name, its exact bytes, and what this version can read of them.
-
-    `data` is the parsed JSON object; `newer` says that a later version wrote it, so that fields may be
-    missing from this reader's view although they are in `raw`.
-    """
-
-    name: str
-    raw: bytes
-    data: dict[str, Any]
-    id: str
-    kind: str
-    trusted: bool
-    newer: bool
-
-
-class Damage(msgspec.Struct, frozen=True, kw_only=True):
-    """A file that does not count, and why. Codes: corrupt, unreadable, foreign, conflict, too-large."""
-
-    name: str
-    code: str
-    why: str
-
-
-class Reading(msgspec.Struct, frozen=True, kw_only=True):
-    """What was read: entries in order of their names, and everything that could not be counted."""
-
-    entries: tuple[Entry, ...]
-    damaged: tuple[Damage, ...]
 
 
 def decision_name(data: bytes, *, trusted: bool = True, where: str = "bundle") -> str:
@@ -178,55 +143,6 @@ def read_outcomes(data: bytes, *, recorded_at: str, producer: str, where: str) -
     return tuple(out)
 
 
-def read_entry(name: str, raw: bytes) -> Entry | Damage:
-    """One record as it lies in a store; every flaw is a Damage that says which."""
-    match = _NAME.fullmatch(name)
-    if match is None:
-        return Damage(name=name, code="foreign", why="not a name this ledger gives")
-    if not sha256_hex(raw).startswith(match["digest"]):
-        return Damage(
-            name=name, code="corrupt", why=f"{len(raw)} bytes that do not match the digest in the name"
-        )
-    try:
-        data = parse_object(raw, where=name)
-    except InputError as error:
-        return Damage(name=name, code="unreadable", why=error.why or error.what)
-    head = data if match["shelf"] == "outcomes" else data.get("decision")
-    ident = head.get("id") if isinstance(head, dict) else None
-    kind = "outcome" if match["shelf"] == "outcomes" else head.get("kind") if isinstance(head, dict) else None
-    if f"{kind}-{ident}" != match["stem"]:
-        return Damage(name=name, code="unreadable", why="the name is not that of the record inside")
-    return Entry(
-        name=name,
-        raw=raw,
-        data=data,
-        id=str(ident),
-        kind=str(kind),
-        trusted=match["untrusted"] is None,
-        newer=_is_newer(data),
-    )
-
-
-def collect(found: list[Entry | Damage]) -> Reading:
-    """Count each id once.
-
-    Equal bytes under one name are one record. Different bytes for one id are a conflict: the trusted one,
-    then the first by name, counts; the others are kept, named, and not counted.
-    """
-    entries: dict[str, Entry] = {}
-    damaged = {(d.name, d.code): d for d in found if isinstance(d, Damage)}
-    ordered = sorted((e for e in found if isinstance(e, Entry)), key=lambda e: (not e.trusted, e.name))
-    for entry in ordered:
-        first = entries.setdefault(entry.id, entry)
-        if first.name != entry.name:
-            why = f"the same id as {first.name}, which counts"
-            damaged[entry.name, "conflict"] = Damage(name=entry.name, code="conflict", why=why)
-    return Reading(
-        entries=tuple(sorted(entries.values(), key=lambda e: e.name)),
-        damaged=tuple(sorted(damaged.values(), key=lambda d: (d.name, d.code))),
-    )
-
-
 def guard(data: bytes, *, where: str = "record") -> tuple[bytes, tuple[str, ...]]:
     """The bytes to keep, and the kinds of secret that were taken out of them.
 
@@ -275,10 +191,11 @@ def _objects(data: bytes, where: str) -> list[tuple[str, dict[str, Any]]]:
 
 def _name(shelf: str, stem: str, at: object, data: bytes, *, trusted: bool, where: str) -> str:
     try:
-        day = parse_time(at if isinstance(at, str) else "").strftime("%Y/%m/%d")
+        moment = parse_time(at if isinstance(at, str) else "")
     except ValueError as error:
         raise InputError("the record's time cannot be read", where=where, why=str(error)) from None
     prefix = "" if trusted else "untrusted/"
+    day = f"{moment.year:04}/{moment.month:02}/{moment.day:02}"
     return f"{prefix}{shelf}/{day}/{stem}.{sha256_hex(data)[:DIGEST_DIGITS]}.json"
 
 

@@ -12,7 +12,7 @@ from typing import Protocol
 
 import msgspec
 
-from signalbox.ledger.records import Entry
+from signalbox.ledger.reading import Entry
 
 
 class Sink(Protocol):

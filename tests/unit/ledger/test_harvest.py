@@ -78,11 +78,18 @@ def test_broken_bundles_are_named_and_the_rest_is_kept(tmp_path):
     (tmp_path / "good.json").write_bytes(good)
     (tmp_path / "cut.json").write_bytes(good[:-20])
     (tmp_path / "bad.json").write_bytes(bundle(verdict="maybe"))
+    (tmp_path / "changed.json").write_bytes(good.replace(b'"mode":"observe"', b'"mode":"enforce"'))
     (tmp_path / "list.json").write_bytes(b"[]")
     (tmp_path / "not.zip").write_bytes(b"PK\x03\x04 no")
     found = harvest(tmp_path)
     assert [b.where for b in found.bundles] == ["good.json"]
-    assert sorted(r.where for r in found.refused) == ["bad.json", "cut.json", "list.json", "not.zip"]
+    assert sorted(r.where for r in found.refused) == [
+        "bad.json",
+        "changed.json",
+        "cut.json",
+        "list.json",
+        "not.zip",
+    ]
     assert all(r.why for r in found.refused)
 
 

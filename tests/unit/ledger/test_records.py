@@ -6,7 +6,8 @@ from doubles.records import bundle, outcome
 from signalbox.decision import canonical
 from signalbox.errors import InputError
 from signalbox.ledger import Damage, Entry, decision_name, guard, outcome_name, read_outcomes
-from signalbox.ledger.records import collect, decode_outcome, parse_object, read_entry
+from signalbox.ledger.reading import collect, read_entry
+from signalbox.ledger.records import decode_outcome, parse_object
 
 TOKEN = "ghp_" + "Ab1" * 12
 
