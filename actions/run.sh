@@ -96,7 +96,12 @@ fi
 export SIGNALBOX_COMMIT=
 if [[ ${GITHUB_ACTION_REF:-} =~ ^[0-9a-f]{40}$ ]]; then SIGNALBOX_COMMIT=$GITHUB_ACTION_REF; fi
 
-# index_tests starts the caller's own pytest, which needs the caller's environment; python -I ignores it.
-[[ $script == index_tests ]] || clean_environment
+arguments=()
+if [[ $script == index_tests ]]; then
+  # It starts the caller's own suite, which needs the caller's environment; python -I ignores that.
+  arguments=(-- bash -euo pipefail -c "${SUITE:?the input command is empty}")
+else
+  clean_environment
+fi
 cd "$workspace"
-exec "$(interpreter "$tools/$environment")" -I "$root/scripts/$script.py"
+exec "$(interpreter "$tools/$environment")" -I "$root/scripts/$script.py" "${arguments[@]}"

@@ -76,7 +76,8 @@ def files():
     kept = sorted({f for f in wanted if f not in unwanted})
     root = Path(os.path.commonpath(roots)) if roots else Path.cwd()
     if not flag("include-hidden-files"):
-        kept = [f for f in kept if not any(part.startswith(".") for part in f.relative_to(root).parts)]
+        # A hidden folder that is itself the path counts as hidden too, one above it does not.
+        kept = [f for f in kept if not any(p.startswith(".") for p in f.relative_to(root.parent).parts)]
     return root, kept
 
 
