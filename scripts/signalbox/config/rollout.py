@@ -16,7 +16,7 @@ Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,49}$")]
 class Rollout(Section, frozen=True, kw_only=True):
     """Traffic shares are percent; times are seconds; rates are shares of requests."""
 
-    slices: tuple[Weight, ...] = (10, 25, 50, 100)
+    slices: tuple[Weight, ...] = (10.0, 25.0, 50.0, 100.0)
     slice_seconds: Positive = 120.0
     soak_seconds: NotNegative = 30.0
     """No slice ends earlier than this (or than slice-seconds, if that is less), however clear the proof."""

@@ -43,7 +43,7 @@ def decide(inputs: Inputs, settings: Settings, policy: PolicyRef, stamp: Stamp) 
             "deployment": inputs.deployment,
             "ending": inputs.ending,
             "finding": found.verdict,
-            "last-slice": judge.weight_at(rules, last.slice) if last else 0.0,
+            "last-slice": float(judge.weight_at(rules, last.slice)) if last else 0.0,
             "looks": judgement.looks,
             "looks-without-data": judgement.missing,
             "log10-e": round(found.log_e / math.log(10), 4),
