@@ -26,6 +26,7 @@ def run(context: Context) -> Result:
     """Read the artifacts, check them, write them, push them if asked."""
     from signalbox.decision import parse_time
     from signalbox.errors import InputError
+    from signalbox.feedback.derive import outcomes_of_run
     from signalbox.files import read_limited
     from signalbox.ledger import (
         GitLedger,
@@ -59,11 +60,16 @@ def run(context: Context) -> Result:
             data, recorded_at=context.stamp.at, producer=context.stamp.producer, where=args.outcome
         )
     found = harvest(Path(args.decisions)) if args.decisions else Harvest(bundles=(), refused=(), others=0)
+    expected = expected_digests(args.expect)
+    if not args.outcome:
+        # Only from bundles that a job vouched for: an outcome is learned from.
+        vouched = (b.data for b in found.bundles if not expected or b.sha256 in expected)
+        outcomes = outcomes_of_run(vouched)
     receipt = record_run(
         ledger,
         found,
         outcomes,
-        expected=expected_digests(args.expect),
+        expected=expected,
         trusted=not (args.untrusted or is_fork(context.environ)),
         at=int(parse_time(context.stamp.at).timestamp()),
     )
@@ -99,7 +105,11 @@ def main() -> int:
     """Entry point."""
     command = Command("record_telemetry", __doc__ or "", epilog=EXAMPLES)
     command.option("--decisions", metavar="DIR", help="bundles, as files or as artifacts' zip archives")
-    command.option("--outcome", metavar="FILE", help="outcomes: a JSON object, a list, or one a line")
+    command.option(
+        "--outcome",
+        metavar="FILE",
+        help="outcomes: a JSON object, a list, or one a line (default: how an enforced rollout ended)",
+    )
     command.option("--expect", metavar="SHA256S", help="digests of the bundles that the jobs announced")
     command.option(
         "--push",

@@ -140,6 +140,15 @@ def test_a_refused_bundle_does_not_stop_the_others(tmp_path, folder):
     assert [e.id for e in FolderLedger(tmp_path / "led").decisions().entries] == ["one"]
 
 
+def test_an_enforced_rollout_brings_its_own_outcome(tmp_path, folder):
+    (folder / "r.json").write_bytes(bundle("rollout", id="r", verdict="rollback", mode="enforce"))
+    for _ in range(2):
+        done = call("--decisions", folder, "--ledger", "led", cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+    (entry,) = FolderLedger(tmp_path / "led").outcomes().entries
+    assert (entry.data["label"], entry.data["source"], entry.data["decision"]) == ("bad", "rollback", "r")
+
+
 def test_without_a_ledger_it_only_says_what_it_would_do(tmp_path, folder):
     (folder / "one.json").write_bytes(bundle(id="one"))
     done = call("--decisions", folder, cwd=tmp_path)

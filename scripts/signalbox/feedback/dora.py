@@ -20,8 +20,11 @@ def deployments(history: History, environment: str) -> tuple[Made, ...]:
 
 
 def failed(deployment: Made) -> bool | None:
-    """Whether a deployment failed: a rollback did; else what its outcome says; None while unknown."""
-    return True if deployment.verdict == "rollback" else deployment.bad
+    """Whether a deployment failed: one that was rolled back did, of another its outcome tells.
+
+    None while that is unknown. A rollback that was only observed moved no traffic, so it proves nothing by itself.
+    """
+    return True if deployment.verdict == "rollback" and deployment.mode == "enforce" else deployment.bad
 
 
 def five(history: History, *, since: datetime, now: datetime, environment: str) -> tuple[Estimate, ...]:

@@ -19,6 +19,7 @@ class Made(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     kind: str
     verdict: str
+    mode: str
     subject: Subject
     at: datetime
     trusted: bool
@@ -59,6 +60,7 @@ class _Decision(msgspec.Struct):
     kind: str
     verdict: str
     decided_at: str
+    mode: str = "observe"
     subject: Subject = Subject()
     outputs: dict[str, Any] = {}
     propensity: float | None = None
@@ -110,6 +112,7 @@ def _made(head: _Decision, at: datetime, trusted: bool, labels: Labels) -> Made:
         id=head.id,
         kind=head.kind,
         verdict=head.verdict,
+        mode=head.mode,
         subject=head.subject,
         at=at,
         trusted=trusted,

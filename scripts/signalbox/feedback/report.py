@@ -53,8 +53,8 @@ def _judge(history: History, card: Scorecard, metrics: Sequence[Estimate]) -> tu
             "Nothing was decided in this period, so nothing can be said.",
             "Let the workflows record their decisions (docs: record-telemetry).",
         )
-    if history.damaged:
-        count = len(history.damaged)
+    count = sum(damage.code != "repeated" for damage in history.damaged)
+    if count:
         return (
             f"{_count(count, 'record')} cannot be counted, so every number below is from what is left.",
             "Find out what changed the ledger's files; the list is at the end.",
@@ -105,7 +105,7 @@ def _weeks(since: datetime, now: datetime) -> list[datetime]:
     """The Mondays from the week of `since` to the week of `now`."""
     at = (since - timedelta(days=since.weekday())).replace(hour=0, minute=0, second=0, microsecond=0)
     weeks: list[datetime] = []
-    while at <= now and len(weeks) < 520:
+    while at < now and len(weeks) < 520:
         weeks.append(at)
         at += timedelta(days=7)
     return weeks
@@ -143,8 +143,8 @@ def _frequency(history: History, since: datetime, now: datetime, environment: st
         kind="bar",
         x=tuple(week.strftime("%m-%d") for week in weeks),
         series={
-            "failed": _per_week([m for m in ours if failed(m) is True], weeks),
             "not known to have failed": _per_week([m for m in ours if failed(m) is not True], weeks),
+            "failed": _per_week([m for m in ours if failed(m) is True], weeks),
         },
     )
 

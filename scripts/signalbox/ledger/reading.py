@@ -36,7 +36,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Damage(msgspec.Struct, frozen=True, kw_only=True):
-    """A file that does not count, and why. Codes: corrupt, unreadable, foreign, conflict, too-large."""
+    """A file that does not count, and why. Codes: corrupt, unreadable, foreign, conflict, too-large; and
+    repeated, an outcome that was reported again later, which is no harm."""
 
     name: str
     code: str
@@ -99,6 +100,8 @@ def read_entry(name: str, raw: bytes) -> Entry | Damage:
 def collect(found: list[Entry | Damage]) -> Reading:
     """Count each id once.
 
+    An outcome reported again later is the same outcome: the first by name counts.
+
     Equal bytes under one name are one record. Different bytes for one id are a conflict: the trusted one,
     then the first by name, counts; the others are kept, named, and not counted.
     """
@@ -108,9 +111,18 @@ def collect(found: list[Entry | Damage]) -> Reading:
     for entry in ordered:
         first = entries.setdefault(entry.id, entry)
         if first.name != entry.name:
+            code = "repeated" if _same_but_for_the_telling(first, entry) else "conflict"
             why = f"the same id as {first.name}, which counts"
-            damaged[entry.name, "conflict"] = Damage(name=entry.name, code="conflict", why=why)
+            damaged[entry.name, code] = Damage(name=entry.name, code=code, why=why)
     return Reading(
         entries=tuple(sorted(entries.values(), key=lambda e: e.name)),
         damaged=tuple(sorted(damaged.values(), key=lambda d: (d.name, d.code))),
     )
+
+
+def _same_but_for_the_telling(first: Entry, second: Entry) -> bool:
+    if first.kind != "outcome" or second.kind != "outcome":
+        return False
+    telling = ("recorded_at", "producer")
+    one, two = ({k: v for k, v in e.data.items() if k not in telling} for e in (first, second))
+    return one == two

@@ -23,9 +23,8 @@ def about(name: str, environment: str = "production", commit: str = "") -> Subje
 
 
 def rollout(name: str, days: float, verdict: str = "proceed", **fields) -> bytes:
-    return bundle(
-        "rollout", id=f"r-{name}", subject=about(name), verdict=verdict, decided_at=at(days), **fields
-    )
+    given = {"id": f"r-{name}", "subject": about(name), "decided_at": at(days), "mode": "enforce"}
+    return bundle("rollout", verdict=verdict, **(given | fields))
 
 
 def promotion(name: str, days: float, verdict: str = "auto-promote", score: float = 0.9) -> bytes:
@@ -92,6 +91,11 @@ def test_an_incident_found_later_makes_a_good_looking_deployment_a_failure():
         [promotion("a", 0), rollout("a", 1)], [outcome(id="o", decision="p-a", source="incident-link")]
     )
     assert dora(past)["change failure rate"].value == 1.0
+
+
+def test_a_rollback_that_was_only_observed_proves_nothing():
+    found = dora(history([rollout("a", 1, "rollback", mode="observe")]))["change failure rate"]
+    assert (found.value, found.unknown) == (None, 1)
 
 
 def test_a_strangers_decision_counts_nowhere():

@@ -160,6 +160,15 @@ def test_wrong_outcomes_say_what_is_wrong(text, word):
         read_outcomes(text.encode(), recorded_at="2026-01-02T03:04:05Z", producer="p", where="f")
 
 
+def test_an_outcome_reported_again_later_is_the_same_and_another_content_is_a_conflict():
+    first = outcome(id="o")
+    later = outcome(id="o", recorded_at="2026-04-05T00:00:01Z")
+    other = outcome(id="o", label="clean", recorded_at="2026-04-06T00:00:01Z")
+    reading = collect([read_entry(outcome_name(data), data) for data in (other, later, first)])
+    assert [e.raw for e in reading.entries] == [first]
+    assert [d.code for d in reading.damaged] == ["repeated", "conflict"]
+
+
 def test_an_outcomes_name():
     data = outcome(id="o-1")
     assert outcome_name(data).startswith("outcomes/2026/03/05/outcome-o-1.")
