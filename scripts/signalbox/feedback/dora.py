@@ -22,7 +22,7 @@ def deployments(history: History, environment: str) -> tuple[Made, ...]:
 def failed(deployment: Made) -> bool | None:
     """Whether a deployment failed: one that was rolled back did, of another its outcome tells.
 
-    None while that is unknown. A rollback that was only observed moved no traffic, so it proves nothing by itself.
+    None while that is unknown. A rollback that was only observed moved no traffic and proves nothing.
     """
     return True if deployment.verdict == "rollback" and deployment.mode == "enforce" else deployment.bad
 
