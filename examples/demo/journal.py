@@ -8,7 +8,7 @@ from pathlib import Path
 from time import monotonic
 
 from console import Console
-from processes import Children
+from processes import Children, Words
 
 COMMAND_SECONDS = 150.0
 
@@ -38,15 +38,15 @@ class Journal:
 
     def run(
         self,
-        argv: Sequence[str | Path],
+        argv: Words,
         *,
         exits: Sequence[int] = (0,),
         cwd: Path | None = None,
-        shown: int = 12,
+        brief: bool = False,
         env: Mapping[str, str] | None = None,
         seconds: float = COMMAND_SECONDS,
     ) -> Step:
-        """Run a command and return how it went; the first `shown` lines of its output are printed.
+        """Run a command and return how it went. What it prints is shown; if `brief`, to the first empty line.
 
         Raises `Unexpected` for an exit code that is not among `exits`.
         """
@@ -56,10 +56,8 @@ class Journal:
 
         def take(line: str) -> None:
             lines.append(line.rstrip("\r\n"))
-            if len(lines) <= shown:
+            if not (brief and "" in lines):
                 self.console.output(line)
-            elif len(lines) == shown + 1:
-                self.console.output("…")
 
         started = monotonic()
         code = self.children.run(argv, cwd=where, seconds=seconds, on_line=take, env=env)

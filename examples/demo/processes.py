@@ -12,6 +12,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
+Words = Sequence[str | Path]
+"""A command line."""
+
 START_SECONDS = 20.0
 STOP_SECONDS = 5.0
 # What steers pytest, Python, git or our own scripts from outside has no business in a demo.
@@ -49,7 +52,7 @@ class Children:
         self.stop_all()
 
     def serve(
-        self, name: str, argv: Sequence[str | Path], *, cwd: Path, log: Path, ready: Path | None
+        self, name: str, argv: Words, *, cwd: Path, log: Path, ready: Path | None
     ) -> subprocess.Popen[bytes]:
         """Start a server and wait for the file in which it says that it listens. Raises `DidNotStart`."""
         log.parent.mkdir(parents=True, exist_ok=True)
@@ -73,7 +76,7 @@ class Children:
 
     def run(
         self,
-        argv: Sequence[str | Path],
+        argv: Words,
         *,
         cwd: Path,
         seconds: float,

@@ -6,6 +6,7 @@ import hashlib
 import shutil
 import subprocess
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from processes import environment
@@ -30,9 +31,11 @@ class Repository:
         self.folder = folder
 
     @classmethod
-    def make(cls, folder: Path, source: Path) -> Repository:
-        """Copy `source` to `folder` and commit it."""
+    def make(cls, folder: Path, source: Path, changed: Mapping[str, str] | None = None) -> Repository:
+        """Copy `source` to `folder`, write the files in `changed` (path: text) anew, and commit all."""
         shutil.copytree(source, folder, ignore=shutil.ignore_patterns(*NOT_SOURCE))
+        for path, text in (changed or {}).items():
+            (folder / path).write_text(text, encoding="utf-8")
         repository = cls(folder)
         repository.git("init", "-q", "-b", "main")
         repository.git("add", "-A")
