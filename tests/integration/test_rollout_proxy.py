@@ -2,11 +2,23 @@
 
 import json
 import signal
+import subprocess
+import sys
 import time
 
 import pytest
 
-from doubles.rollout_rig import DIGEST, POLICY, proxy_rig, proxy_share, service, set_faults, wait_for
+from doubles.rollout_rig import (
+    DIGEST,
+    POLICY,
+    ROOT,
+    environment,
+    proxy_rig,
+    proxy_share,
+    service,
+    set_faults,
+    wait_for,
+)
 
 pytestmark = pytest.mark.real
 
@@ -97,6 +109,13 @@ def test_production_without_approval_keeps_the_floor_share_and_proposes(tmp_path
         assert rig.verdict()["outputs"]["ending"] == "proposed"
         assert "NEEDS_APPROVAL" in codes(rig.verdict())
         assert rig.events("proposal")
+        proposal = subprocess.run(
+            [sys.executable, ROOT / "scripts" / "propose_rollback.py", "--decision", rig.decision,
+             "--severity", "high", "--format", "json", "--repo", tmp_path],
+            capture_output=True, text=True, env=environment(), timeout=60,
+        )  # fmt: skip
+        assert proposal.returncode == 3, proposal.stderr
+        assert json.loads(proposal.stdout)["digest"] == DIGEST
         # An approval for another digest is none; the right one carries the rollback out.
         refused = rig.run("--environment", "production", approval(tmp_path, digest="sha256:" + "cd" * 32))
         assert proxy_share(rig) == pytest.approx(1)
