@@ -30,7 +30,7 @@ class Row(bytearray):
 
     __hash__ = object.__hash__  # type: ignore[assignment]
 
-    def __reduce__(self) -> Any:
+    def __reduce_ex__(self, protocol: Any) -> Any:
         # Code that is pickled by value may be unpickled where this plugin does not exist.
         return (bytearray, (len(self),))
 

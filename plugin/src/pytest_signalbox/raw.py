@@ -11,7 +11,6 @@ import json
 import os
 import sys
 import threading
-import uuid
 from typing import Any, Dict
 
 VERSION = 1
@@ -35,7 +34,7 @@ class Writer:
 
     def __init__(self, directory: str, root: str, parent: str) -> None:
         os.makedirs(directory, exist_ok=True)
-        self.path = os.path.join(directory, "raw-%d-%s.jsonl" % (os.getpid(), uuid.uuid4().hex))
+        self.path = os.path.join(directory, "raw-%d-%s.jsonl" % (os.getpid(), os.urandom(16).hex()))
         self._file = open(self.path, "w", encoding="utf-8", errors="surrogateescape", newline="\n")
         self._lock = threading.Lock()
         self._tests = 0
