@@ -10,7 +10,7 @@ from signalbox.render.blocks import Chart
 from signalbox.render.escape import html_text
 
 WIDTH, HEIGHT = 640, 260
-_LEFT, _RIGHT, _TOP, _BOTTOM = 56, 14, 14, 40
+_LEFT, _RIGHT, _TOP, _BOTTOM = 68, 14, 14, 40
 _PLOT_W, _PLOT_H = WIDTH - _LEFT - _RIGHT, HEIGHT - _TOP - _BOTTOM
 MAX_POINTS = 400
 
