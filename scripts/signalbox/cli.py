@@ -1,7 +1,7 @@
-"""What every script shares: options, policy, the steps after a decision, errors and exit codes.
+"""What every script shares: options, policy, errors and exit codes.
 
-A script names its options and a function; this module parses, loads the policy, runs the function,
-renders and records what it decided, and turns the verdict into the exit code. Every option can also
+A script names its options and a function; this module parses, loads the policy and runs the function;
+:mod:`signalbox.finish` records and shows what it decided. Every option can also
 come from the environment as ``SIGNALBOX_<OPTION>``: that is how ``action.yml`` passes its inputs, so
 that no value from outside ever stands where an option could.
 """
@@ -9,6 +9,7 @@ that no value from outside ever stands where an option could.
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 import traceback
@@ -22,25 +23,13 @@ import msgspec
 
 import signalbox
 from signalbox import config
-from signalbox.actions import Annotation, Level, Workflow, plain
+from signalbox.actions import Workflow, plain
 from signalbox.config import Policy
-from signalbox.decision import (
-    Decision,
-    PolicyRef,
-    Stamp,
-    Subject,
-    canonical,
-    digest_of,
-    exit_code,
-    format_time,
-    make_bundle,
-    sha256_hex,
-)
+from signalbox.decision import PolicyRef, Stamp, Subject, digest_of, format_time
 from signalbox.errors import InputError, SignalboxError
-from signalbox.files import write_atomic
-from signalbox.render import Block
+from signalbox.finish import ASKS, DENIES, PERMITS, WRONG, Result, finish, job_exit, report_error
 
-PERMITS, DENIES, WRONG, ASKS = 0, 1, 2, 3
+__all__ = ["ASKS", "DENIES", "PERMITS", "WRONG", "Command", "Context", "Result"]
 
 EXIT_CODES = """\
 exit codes:
@@ -75,24 +64,6 @@ class Context(msgspec.Struct, frozen=True):
             digest=digest,
             environment=self.args.environment,
         )
-
-
-class Result(msgspec.Struct, kw_only=True):
-    """What a script's function returns.
-
-    With a ``decision`` its ``inputs`` are needed too, so that the bundle can be replayed. ``blocks``
-    are shown below it; ``outputs`` are set beside ``verdict``, ``decision-id``, ``bundle`` and
-    ``bundle-sha256``. A script that decides nothing gives ``text`` and its own ``exit``.
-    """
-
-    decision: Decision | None = None
-    inputs: Any = None
-    blocks: Sequence[Block] = ()
-    outputs: Mapping[str, str] = {}
-    annotations: Sequence[Annotation] = ()
-    text: str = ""
-    summary: str = ""
-    exit: int = PERMITS
 
 
 class Command:
@@ -130,26 +101,31 @@ class Command:
 
     def run(self, function: Callable[[Context], Result], argv: Sequence[str] | None = None) -> int:
         """Parse, load the policy, call ``function`` and finish; returns the exit code."""
+        for stream in (sys.stdout, sys.stderr):
+            # A name from outside may hold what this terminal's encoding does not: show it, do not die of it.
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="backslashreplace")
         args = self._parse(argv)
         workflow = Workflow(self.environ, sys.stdout)
         context = None
         try:
             context = self._context(args, workflow)
             if args.format == "github":
-                # Before anything can fail: a caller tells "nothing was decided, and only observed" from a fault.
+                # Before anything can fail: a caller tells "only observed, nothing decided" from a fault.
                 workflow.outputs({"mode": args.mode})
-            return _finish(context, function(context))
+            return finish(context, function(context))
         except SignalboxError as error:
-            _report_error(workflow, args, str(error))
+            report_error(workflow, args, str(error))
         except KeyboardInterrupt:
-            _report_error(workflow, args, "interrupted; what was written so far is kept")
+            report_error(workflow, args, "interrupted; what was written so far is kept")
             return 130
         except Exception as error:
             # A fault of ours must look like one: never a verdict, never a green job in enforce.
-            with workflow.untrusted() if workflow.present else _nothing():
-                traceback.print_exc()
-            _report_error(workflow, args, f"a fault in {self.parser.prog}: {type(error).__name__}: {error}")
-        return _job_exit(context, args, WRONG)
+            # Line by line and on one stream: a fence on stdout would not hold what comes by stderr.
+            for line in traceback.format_exc().splitlines():
+                print("  " + plain(line), file=sys.stderr)
+            report_error(workflow, args, f"a fault in {self.parser.prog}: {type(error).__name__}: {error}")
+        return job_exit(context, args, WRONG)
 
     def _common(self) -> None:
         group = self.parser.add_argument_group("common to all scripts")
@@ -229,11 +205,6 @@ class _Formatter(argparse.RawDescriptionHelpFormatter):
         return action.help
 
 
-class _nothing:
-    def __enter__(self) -> None: ...
-    def __exit__(self, *_: object) -> None: ...
-
-
 def _from_environment(
     variable: str, given: str, rest: dict[str, Any], parser: argparse.ArgumentParser
 ) -> Any:
@@ -247,94 +218,8 @@ def _from_environment(
     # argparse passes a default that is text through ``type`` itself; a list it takes as it is.
     if rest.get("action") == "append":
         convert = rest.get("type", str)
-        return [convert(line) for line in given.splitlines() if line.strip()]
+        try:
+            return [convert(line) for line in given.splitlines() if line.strip()]
+        except ValueError as error:
+            parser.error(f"{variable}: {str(error)!r}")
     return given
-
-
-def _finish(context: Context, result: Result) -> int:
-    args = context.args
-    outputs = dict(result.outputs)
-    code = result.exit
-    replayed = ""
-    if result.decision is not None:
-        decision = result.decision
-        code = exit_code(decision.kind, decision.verdict)
-        bundle = make_bundle(decision, result.inputs, context.policy.settings)
-        data = bundle.encode()
-        outputs |= {
-            "verdict": decision.verdict,
-            "decision-id": decision.id,
-            "bundle-sha256": sha256_hex(data),
-        }
-        if args.bundles:
-            path = Path(args.bundles) / bundle.name
-            write_atomic(path, data)
-            outputs["bundle"] = str(path)
-            replayed = f"replay.py {bundle.name}"
-        if args.out:
-            write_atomic(Path(args.out), canonical(decision))
-        if args.ledger or context.policy.settings.ledger.url:
-            from signalbox.ledger import open_ledger
-
-            open_ledger(args.ledger or context.policy.settings.ledger.url).record(data)
-    _show(context, result, outputs, replayed, code)
-    return _job_exit(context, args, code)
-
-
-def _show(context: Context, result: Result, outputs: Mapping[str, str], replayed: str, code: int) -> None:
-    workflow, decision = context.workflow, result.decision
-    if context.args.format == "json":
-        if decision is not None:
-            sys.stdout.write(canonical(decision).decode())
-        elif result.text:
-            print(result.text)
-        return
-    if decision is not None:
-        from signalbox.render.text import text
-
-        shown = text(decision, result.blocks, replay=replayed)
-    else:
-        shown = result.text
-    if context.args.format == "text":
-        print(shown, end="" if shown.endswith("\n") else "\n")
-        return
-    if shown:
-        with workflow.untrusted():
-            print(shown)
-    workflow.outputs(outputs)
-    if decision is not None:
-        from signalbox.render.markdown import markdown
-
-        workflow.summary(markdown(decision, result.blocks, replay=replayed))
-    elif result.summary:
-        workflow.summary(result.summary)
-    workflow.annotate([*_verdict_annotation(context, decision, code), *result.annotations])
-
-
-def _verdict_annotation(context: Context, decision: Decision | None, code: int) -> list[Annotation]:
-    if decision is None or code == PERMITS:
-        return []
-    from signalbox.render import wording
-
-    enforced = context.policy.settings.mode == "enforce"
-    level: Level = ("error" if code == DENIES else "warning") if enforced else "notice"
-    reason = decision.reasons[0].text if decision.reasons else ""
-    title = f"{wording.name(decision)}: {decision.verdict}"
-    return [Annotation(level=level, title=title, text=f"{plain(reason)} {plain(decision.next_action)}")]
-
-
-def _report_error(workflow: Workflow, args: argparse.Namespace, message: str) -> None:
-    if args.format == "github":
-        workflow.annotate([Annotation(level="error", text=plain(message))])
-    print(f"error: {plain(message)}", file=sys.stderr)
-
-
-def _job_exit(context: Context | None, args: argparse.Namespace, code: int) -> int:
-    """Outside Actions the verdict's own code; under Actions what mode and --fail-on make of it."""
-    if args.format != "github":
-        return code
-    # No context: the policy could not be read, so nobody knows that this was only to be observed.
-    if context is not None and context.policy.settings.mode != "enforce":
-        return PERMITS
-    failing = {"never": (), "review": (DENIES, WRONG, ASKS)}.get(args.fail_on, (DENIES, WRONG))
-    return code if code in failing else PERMITS

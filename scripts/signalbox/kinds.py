@@ -36,15 +36,24 @@ def replay(data: bytes, *, where: str = "bundle") -> Replay:
     """
     bundle = decode_bundle(data, where=where)
     decision = bundle.decision
-    if bundle.encode() != data:
-        return Replay(
-            False, decision.kind, decision.verdict, _first_difference(bundle.encode(), data, "the file")
-        )
+    try:
+        encoded = bundle.encode()
+    except ValueError as error:
+        raise InputError("this bundle cannot be written again", where=where, why=str(error)) from None
+    if encoded != data:
+        return Replay(False, decision.kind, decision.verdict, _first_difference(encoded, data, "the file"))
     if bundle.seal != bundle.expected_seal():
         return Replay(False, decision.kind, decision.verdict, "the seal does not fit: the bundle was changed")
     if digest_of(bundle.settings) != decision.policy.sha256:
         return Replay(False, decision.kind, decision.verdict, "the settings are not those the decision names")
-    again = canonical(_decide(bundle, where))
+    try:
+        again = canonical(_decide(bundle, where))
+    except InputError:
+        raise
+    except Exception as error:
+        # Whatever the inputs in a file do to a decision function, the answer is "not the same decision".
+        why = f"deciding again failed: {type(error).__name__}: {error}"
+        return Replay(False, decision.kind, decision.verdict, why)
     recorded = canonical(decision)
     if again == recorded:
         return Replay(True, decision.kind, decision.verdict)

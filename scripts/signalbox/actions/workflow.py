@@ -7,6 +7,7 @@ arrives empty; any line of the log that starts with ``::`` is a command.
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -23,12 +24,16 @@ SUMMARY_LIMIT = 900 * 1024
 """Bytes of one step's summary; GitHub's own limit is 1 MiB, markup and retries included."""
 
 OUTPUT_LIMIT = 1024 * 1024
-"""Bytes of one output; GitHub allows a job this much in all its outputs together."""
+"""Bytes of one step's outputs; GitHub allows a job this much in all its outputs together."""
 
 ANNOTATION_LIMIT = 10
 """Annotations of a level that GitHub shows for one step."""
 
 _CUT = "\n\n> The summary was cut here: it is longer than a step may write. The whole is in the artifact.\n"
+
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,99}")
+_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
 
 
 class Annotation(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,6 +63,7 @@ class Workflow:
         self._log = log
         self._token = token
         self._masked: set[str] = set()
+        self._output_bytes = 0
 
     @property
     def present(self) -> bool:
@@ -65,32 +71,46 @@ class Workflow:
         return self._environ.get("GITHUB_ACTIONS") == "true"
 
     def output(self, name: str, value: str) -> None:
-        """Set an output of the step. Refuses what would arrive changed: too long, or masked."""
-        if not name.replace("-", "").replace("_", "").isalnum():
-            raise ValueError(f"{name!r} is not a name for an output")
-        if len(value.encode()) > OUTPUT_LIMIT:
-            raise InputError(
-                f"the output {name} is larger than {OUTPUT_LIMIT} bytes",
-                fix="Pass it as an artifact and its digest as the output.",
-            )
-        if any(secret in value for secret in self._masked):
-            raise InputError(f"the output {name} contains a masked value and would arrive empty")
-        self._append("GITHUB_OUTPUT", self._heredoc(name, value))
+        """Set one output of the step; see :meth:`outputs`."""
+        self.outputs({name: value})
 
     def outputs(self, values: Mapping[str, str]) -> None:
-        """Set several outputs."""
+        """Set outputs of the step, all or none of them.
+
+        ``InputError`` for what would arrive changed or not at all: masked, not text, or too long with
+        what was set before.
+        """
+        size = self._output_bytes
         for name, value in values.items():
-            self.output(name, value)
+            if not _NAME.fullmatch(name):
+                raise ValueError(f"{name!r} is not a name for an output")
+            if any(secret in value for secret in self._masked):
+                raise InputError(f"the output {name} contains a masked value and would arrive empty")
+            try:
+                size += len(value.encode())
+            except UnicodeEncodeError:
+                raise InputError(
+                    f"the output {name} is not text",
+                    why="it has half a character in it, as a file name that is not UTF-8 does",
+                ) from None
+            if size > OUTPUT_LIMIT:
+                raise InputError(
+                    f"with the output {name} the outputs are larger than {OUTPUT_LIMIT} bytes",
+                    fix="Pass it as an artifact and its digest as the output.",
+                )
+        self._append("GITHUB_OUTPUT", "".join(self._heredoc(*item) for item in values.items()))
+        self._output_bytes = size
 
     def summary(self, markdown: str) -> None:
         """Append to the step's summary, cut at a line and said so when it would be dropped whole."""
         path = self._environ.get("GITHUB_STEP_SUMMARY", "")
         written = Path(path).stat().st_size if path and Path(path).exists() else 0
         room = SUMMARY_LIMIT - written - len(_CUT.encode())
-        data = markdown.encode()
+        data = markdown.encode(errors="backslashreplace")
         if len(data) > room:
             kept = data[: max(room, 0)].decode(errors="ignore")
-            markdown = kept[: kept.rfind("\n") + 1] + _CUT
+            kept = kept[: kept.rfind("\n") + 1]
+            markdown = kept + _closing(kept) + _CUT
         self._append("GITHUB_STEP_SUMMARY", markdown if markdown.endswith("\n") else markdown + "\n")
 
     def annotate(self, annotations: Iterable[Annotation]) -> None:
@@ -99,7 +119,7 @@ class Workflow:
         for item in annotations:
             counts[item.level] = counts.get(item.level, 0) + 1
             if counts[item.level] < ANNOTATION_LIMIT:
-                self._command(item.level, item.text, _properties(item))
+                self._command(item.level, "\n".join(map(plain, item.text.splitlines())), _properties(item))
             elif counts[item.level] == ANNOTATION_LIMIT:
                 self._command(item.level, "There are more of these; the summary lists them all.", {})
 
@@ -132,12 +152,17 @@ class Workflow:
         path = self._environ.get(variable, "")
         if not path:
             return
-        with Path(path).open("a", encoding="utf-8", newline="\n") as file:
-            file.write(text)
+        try:
+            # One write: a step that is killed leaves the whole of it or nothing.
+            with Path(path).open("ab") as file:
+                file.write(text.encode(errors="backslashreplace"))
+        except OSError as error:
+            raise InputError(f"{variable} cannot be written", where=path, why=error.strerror or "") from None
 
     def _command(self, name: str, text: str, properties: Mapping[str, str]) -> None:
         joined = ",".join(f"{key}={_escape_property(value)}" for key, value in properties.items() if value)
-        self._log.write(f"::{name}{' ' + joined if joined else ''}::{_escape_data(text)}\n")
+        line = f"::{name}{' ' + joined if joined else ''}::{_escape_data(text)}\n"
+        self._log.write(line.encode(errors="backslashreplace").decode())
         self._log.flush()
 
 
@@ -153,7 +178,22 @@ def plain(text: str) -> str:
 
 def _properties(item: Annotation) -> dict[str, str]:
     line = str(item.line) if item.file and item.line > 0 else ""
-    return {"title": item.title, "file": item.file, "line": line}
+    return {"title": plain(item.title), "file": item.file, "line": line}
+
+
+def _closing(markdown: str) -> str:
+    """What ends the code fence and the folds that are open at the end of ``markdown``."""
+    fence, folds = "", 0
+    for line in markdown.split("\n"):
+        mark = _FENCE.match(line)
+        if fence:
+            if mark and mark[1].startswith(fence) and not line[mark.end() :].strip():
+                fence = ""
+        elif mark:
+            fence = mark[1]
+        else:
+            folds += line.count("<details") - line.count("</details>")
+    return (f"{fence}\n" if fence else "") + "\n</details>\n" * max(folds, 0)
 
 
 def _escape_data(text: str) -> str:

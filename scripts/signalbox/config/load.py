@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -11,11 +12,14 @@ from typing import Any, get_args, get_origin
 import msgspec
 
 from signalbox.config.settings import Settings
-from signalbox.config.yaml_lines import Lines, load_with_lines
+from signalbox.config.yaml_lines import MAX_BYTES, Lines, load_with_lines
 from signalbox.decision import PolicyRef, digest_of
 from signalbox.errors import InputError
+from signalbox.files import read_limited
 
 DEFAULT_FILE = ".github/signalbox.yml"
+_GIT_SECONDS = 120
+_REDIRECTS = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_NAMESPACE")
 _PLACE = re.compile(r" - at (?:`key` in )?`\$([^`]*)`$")
 _STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]|(\[\.\.\.\])")
 _UNKNOWN = re.compile(r"unknown field `([^`]*)`")
@@ -121,11 +125,11 @@ def _known_keys(path: tuple[str | int, ...]) -> list[str]:
 
 def _read(path: Path) -> bytes | None:
     try:
-        return path.read_bytes()
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except OSError as error:
-        raise InputError("the policy file cannot be read", where=str(path), why=str(error)) from None
+        there = os.path.lexists(path)
+    except ValueError:
+        raise InputError("this is not the name of a file", where=str(path)) from None
+    # A link that leads nowhere is a policy somebody meant to have, not the shipped one.
+    return read_limited(path, MAX_BYTES, "policy file") if there else None
 
 
 def _read_at(repo: Path, name: str, ref: str) -> tuple[bytes | None, str]:
@@ -139,17 +143,39 @@ def _read_at(repo: Path, name: str, ref: str) -> tuple[bytes | None, str]:
         )
     sha = commit.stdout.decode().strip()
     listing = _git(repo, "ls-tree", "-z", "--full-tree", sha, "--", name)
+    _require(listing, name, sha)
     if not listing.stdout:
         return None, sha
-    shown = _git(repo, "cat-file", "blob", f"{sha}:{name}")
-    if shown.returncode:
-        why = shown.stderr.decode(errors="replace").strip()
-        raise InputError("the policy file cannot be read", where=f"{name} at {sha}", why=why)
+    # "<mode> <kind> <object>\t<path>"; a link's content would be the name of another file.
+    mode, kind, blob = listing.stdout.split(b"\t", 1)[0].decode().split()
+    if kind != "blob" or mode == "120000":
+        raise InputError(
+            "the policy file cannot be read", where=f"{name} at {sha}", why="it is not a plain file"
+        )
+    shown = _git(repo, "cat-file", "blob", blob)
+    _require(shown, name, sha)
     return shown.stdout, sha
 
 
+def _require(done: subprocess.CompletedProcess[bytes], name: str, sha: str) -> None:
+    """A git that failed has not said that there is no policy: only silence with success says so."""
+    if done.returncode:
+        why = done.stderr.decode(errors="replace").strip()
+        raise InputError("the policy file cannot be read", where=f"{name} at {sha}", why=why)
+
+
 def _git(repo: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
+    # GIT_DIR and its kin would point at another repository; replacements would show another policy.
+    kept = {name: value for name, value in os.environ.items() if name not in _REDIRECTS}
     try:
-        return subprocess.run(["git", "-C", str(repo), *arguments], capture_output=True, check=False)
+        return subprocess.run(
+            ["git", "-C", str(repo), *arguments],
+            capture_output=True,
+            check=False,
+            timeout=_GIT_SECONDS,
+            env={**kept, "GIT_NO_REPLACE_OBJECTS": "1", "GIT_TERMINAL_PROMPT": "0"},
+        )
     except FileNotFoundError:
         raise InputError("git is not installed", where="PATH", fix="Install git.") from None
+    except subprocess.TimeoutExpired:
+        raise InputError(f"git took more than {_GIT_SECONDS} s", where=str(repo)) from None

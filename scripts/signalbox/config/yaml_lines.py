@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import yaml
@@ -10,6 +11,8 @@ from signalbox.errors import InputError
 
 MAX_BYTES = 256 * 1024
 MAX_NODES = 20_000
+MAX_DEPTH = 32
+"""Deeper than any settings go; PyYAML takes seconds over a few kilobytes of open brackets."""
 
 _PLAIN_TAGS = ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
 
@@ -22,7 +25,7 @@ def load_with_lines(data: bytes, where: str) -> tuple[Any, Lines]:
 
     Refused with the line: anything that is not UTF-8, more than one document, a key written twice
     (YAML would let the last one win in silence), anchors and aliases (a small file can expand to a
-    huge one), more than 256 KiB.
+    huge one), half characters, more than 256 KiB, 20,000 entries or 32 levels.
     """
     if len(data) > MAX_BYTES:
         raise InputError(f"the file is larger than {MAX_BYTES} bytes", where=where)
@@ -32,7 +35,7 @@ def load_with_lines(data: bytes, where: str) -> tuple[Any, Lines]:
         line = data[: error.start].count(b"\n") + 1
         raise InputError("the file is not UTF-8", where=f"{where}:{line}") from None
     try:
-        _refuse_aliases(text, where)
+        _refuse_what_expands(text, where)
         node = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
@@ -47,11 +50,15 @@ def load_with_lines(data: bytes, where: str) -> tuple[Any, Lines]:
     return (None if node is None else _plain(node, (), lines, where)), lines
 
 
-def _refuse_aliases(text: str, where: str) -> None:
+def _refuse_what_expands(text: str, where: str) -> None:
+    depth = 0
     for index, event in enumerate(yaml.parse(text, Loader=yaml.SafeLoader)):
         line = event.start_mark.line + 1 if event.start_mark else 1
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
             raise InputError("anchors and aliases are not allowed here", where=f"{where}:{line}")
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > MAX_DEPTH:
+            raise InputError("the file is nested too deep", where=f"{where}:{line}")
         if index > MAX_NODES:
             raise InputError("the file has too many entries", where=f"{where}:{line}")
 
@@ -87,8 +94,14 @@ def _scalar(node: yaml.Node, where: str) -> Any:
     if not isinstance(node, yaml.ScalarNode):
         raise InputError("a key must be plain text", where=f"{where}:{line}")
     try:
-        return yaml.SafeLoader("").construct_object(node)
+        value = yaml.SafeLoader("").construct_object(node)
     except (yaml.YAMLError, ValueError) as error:
         raise InputError(
             "this value cannot be read", where=f"{where}:{line}", why=str(error).splitlines()[0]
         ) from None
+    # Neither can stand in a record, and a record names its settings: better refused here, with the line.
+    if isinstance(value, float) and not math.isfinite(value):
+        raise InputError("this value is not a finite number", where=f"{where}:{line}")
+    if isinstance(value, str) and any("\ud800" <= c <= "\udfff" or c == "\0" for c in value):
+        raise InputError("this text has half a character or a NUL in it", where=f"{where}:{line}")
+    return value

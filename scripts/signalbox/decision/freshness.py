@@ -14,12 +14,16 @@ def parse_time(text: str) -> datetime:
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         raise ValueError(f"{text!r} has no offset from UTC")
-    return moment.astimezone(UTC)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError(f"{text!r} lies outside the calendar") from None
 
 
 def format_time(moment: datetime) -> str:
     """``moment`` as RFC 3339 in UTC with whole seconds, ending in ``Z``."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    # Not strftime: it writes years before 1000 without their zeros.
+    return moment.astimezone(UTC).replace(microsecond=0, tzinfo=None).isoformat() + "Z"
 
 
 def verify(evidence: Evidence, *, now: str, subject: Subject) -> Evidence:
@@ -49,8 +53,9 @@ def _mismatches(evidence: Evidence, subject: Subject) -> list[Gap]:
 def _staleness(evidence: Evidence, now: str) -> list[Gap]:
     moment = parse_time(now)
     try:
-        observed = parse_time(evidence.observed_at) if evidence.observed_at else None
-        until = parse_time(evidence.fresh_until) if evidence.fresh_until else None
+        # An empty time is not "no time given": it is one that got lost on the way.
+        observed = None if evidence.observed_at is None else parse_time(evidence.observed_at)
+        until = None if evidence.fresh_until is None else parse_time(evidence.fresh_until)
     except ValueError as error:
         return [Gap("bad-time", f"a time in this evidence cannot be read: {error}")]
     if until is not None and moment > until:

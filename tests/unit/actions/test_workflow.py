@@ -143,3 +143,112 @@ def test_without_a_runner_nothing_is_written(tmp_path):
     workflow.summary("x")
     assert not workflow.present
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "bad", [{"url": "hunter2secret"}, {"big": "x" * (1024 * 1024)}, {"path": "\udc80"}, {"a b": "x"}]
+)
+def test_outputs_are_set_all_or_none(step, bad):
+    """A verdict that is out before a later output is refused would be one without its reasons."""
+    workflow, _, folder = step
+    workflow.mask("hunter2secret")
+    with pytest.raises((InputError, ValueError)):
+        workflow.outputs({"verdict": "PASS", **bad})
+    assert not (folder / "output").exists()
+
+
+def test_the_limit_counts_what_was_set_before(step):
+    workflow, _, folder = step
+    workflow.output("one", "x" * (1024 * 1024))
+    with pytest.raises(InputError, match="larger than 1048576 bytes"):
+        workflow.output("two", "y")
+    assert read_outputs((folder / "output").read_text()) == {"one": "x" * (1024 * 1024)}
+
+
+def test_an_environment_file_that_cannot_be_written_is_a_clear_error(tmp_path):
+    workflow = Workflow({"GITHUB_OUTPUT": str(tmp_path), "GITHUB_STEP_SUMMARY": "/dev/full"}, io.StringIO())
+    with pytest.raises(InputError, match="GITHUB_OUTPUT cannot be written"):
+        workflow.output("a", "b")
+    with pytest.raises(InputError, match="GITHUB_STEP_SUMMARY cannot be written"):
+        workflow.summary("x")
+
+
+@pytest.mark.parametrize(
+    ("opened", "closed"),
+    [
+        ("```text\n", "```"),
+        ("````\n```\n", "````"),
+        ("~~~\n```\n", "~~~"),
+        ("<details><summary>log</summary>\n\n```\n", "```\n\n</details>"),
+        ("<details>\n</details>\n", ""),
+        ("```\n<details>\n```\n", ""),
+    ],
+)
+def test_where_a_summary_is_cut_the_notice_stands_outside_of_fences_and_folds(step, opened, closed):
+    workflow, _, folder = step
+    workflow.summary(opened + "line\n" * 200_000)
+    text = (folder / "summary").read_text()
+    before, notice = text.split("\n\n> The summary was cut here", 1)
+    assert before.split("line\n")[-1].strip() == closed
+    assert "longer than a step may write" in notice
+
+
+def test_many_summaries_together_stay_below_the_limit(step):
+    workflow, _, folder = step
+    for _ in range(5):
+        workflow.summary("row\n" * 60_000)
+    assert (folder / "summary").stat().st_size <= SUMMARY_LIMIT + 500
+
+
+def test_half_characters_are_shown_and_kill_nothing(step):
+    workflow, log, folder = step
+    workflow.summary("name \udc80")
+    workflow.annotate([Annotation(level="error", text="bad \udc80 name", file="a\udc80", title="\udc80")])
+    assert (folder / "summary").read_text() == "name \\udc80\n"
+    assert log.getvalue().encode()
+
+
+@pytest.mark.parametrize("text", ["\u202egnp.exe", "\x1b[31mred", "##[error]x", "a\u200bb"])
+def test_an_annotation_hides_and_reorders_nothing(step, text):
+    workflow, log, _ = step
+    workflow.annotate([Annotation(level="warning", text=f"one\n{text}", title=text)])
+    assert "one%0A" in log.getvalue()
+    assert not set(log.getvalue()) & set("\u202e\x1b\u200b")
+    assert "##[" not in log.getvalue()
+
+
+def test_a_place_is_escaped_so_that_it_adds_no_property(step):
+    workflow, log, _ = step
+    workflow.annotate([Annotation(level="notice", text="100%", file="a,line=9:b%", line=3)])
+    assert log.getvalue() == "::notice file=a%2Cline=9%3Ab%25,line=3::100%25\n"
+    workflow.annotate([Annotation(level="notice", text="x", line=3)])
+    assert log.getvalue().endswith("::notice::x\n")
+
+
+def test_each_level_has_its_own_ten(step):
+    workflow, log, _ = step
+    workflow.annotate(
+        Annotation(level=level, text=f"n{i}") for i in range(12) for level in ("notice", "warning", "error")
+    )
+    lines = log.getvalue().splitlines()
+    assert len(lines) == 30
+    assert sum("more of these" in line for line in lines) == 3
+    assert sum(line.startswith("::error::n") for line in lines) == 9
+
+
+def test_every_line_of_a_secret_is_masked_and_tiny_ones_are_not(step):
+    workflow, log, _ = step
+    workflow.mask("first%\n--\nlast")
+    assert log.getvalue() == "::add-mask::first%25\n::add-mask::last\n"
+    with pytest.raises(InputError, match="would arrive empty"):
+        workflow.output("a", "the last one")
+    workflow.output("b", "--")
+
+
+def test_the_fence_is_closed_when_what_is_inside_fails(step):
+    workflow, log, _ = step
+    with pytest.raises(RuntimeError), workflow.untrusted():
+        raise RuntimeError("boom")
+    token = log.getvalue().split("::stop-commands::")[1].split("\n")[0]
+    assert log.getvalue().endswith(f"\n::{token}::\n")
+    assert workflow.present

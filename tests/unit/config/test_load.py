@@ -1,12 +1,16 @@
 """The policy file: strict, errors with the line, read where the change cannot touch it."""
 
+import os
+import re
 import subprocess
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
 from signalbox.config import Settings, load, parse
+from signalbox.decision import digest_of
 from signalbox.errors import InputError
 
 GIT = ("git", "-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "commit.gpgsign=false")
@@ -41,6 +45,16 @@ def test_an_empty_file_is_the_shipped_policy_and_only_observes(text):
         ("mode: 2026-99-99\n", 1, "cannot be read"),
         ("- 1\n", 1, "object"),
         ("mode: enforce\n---\nmode: observe\n", 2, "single document"),
+        ("mode: enforce\nrollout:\n  soak-seconds: .inf\n", 3, "finite"),
+        ("rollout:\n  soak-seconds: .nan\n", 2, "finite"),
+        ("ledger:\n  url: 'x'\n  branch: \"\\ud800\"\n", 3, "half a character"),
+        ('ledger: {url: "a\\0b"}\n', 1, "NUL"),
+        ("mode: enforce\nx: " + "[" * 40 + "\n", 2, "nested too deep"),
+        ("\n".join(f"- {i}" for i in range(20_100)), 19_999, "too many entries"),
+        ("<<: {mode: enforce}\n", 1, "cannot be read"),
+        ("? [a]\n: 1\n", 1, "plain text"),
+        ("suites: !!set {a}\n", 1, "unknown tag"),
+        ('mode: "\\u0041\n', 2, "not YAML"),
     ],
 )
 def test_what_is_wrong_is_named_with_its_line(text, line, words):
@@ -126,3 +140,86 @@ def test_a_folder_in_the_files_place_is_named(tmp_path):
     (tmp_path / ".github" / "signalbox.yml").mkdir(parents=True)
     with pytest.raises(InputError, match="cannot be read"):
         load(tmp_path)
+
+
+def test_ten_kilobytes_of_open_brackets_are_no_work():
+    """PyYAML needs ten seconds to fail on this; refused at the 33rd level it never gets that far."""
+    with pytest.raises(InputError, match="nested too deep"):
+        parse(b"[" * 10_000, "f.yml")
+
+
+KEYS = st.sampled_from(
+    ["mode", "suites", "modules", "rollout", "scoring", "slices", "minutes", "a.b", "x`y", ""]
+)
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5) | KEYS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(st.dictionaries(KEYS, VALUES, max_size=4))
+def test_any_wrong_settings_are_named_with_their_line(plain):
+    text = yaml.safe_dump(plain, allow_unicode=True)
+    try:
+        digest, place = digest_of(parse(text.encode("utf-8", "replace"), "f.yml")), "f.yml"
+    except InputError as error:
+        digest, place = "0" * 64, error.where
+    assert len(digest) == 64
+    assert re.fullmatch(r"f\.yml(:\d+)?", place)
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/dev/zero"), os.mkdir])
+def test_what_is_no_plain_file_neither_blocks_nor_fills_the_memory(tmp_path, make):
+    (tmp_path / ".github").mkdir()
+    make(tmp_path / ".github" / "signalbox.yml")
+    with pytest.raises(InputError, match="policy file"):
+        load(tmp_path)
+
+
+def test_a_link_that_leads_nowhere_is_not_the_shipped_policy(tmp_path):
+    (tmp_path / ".github").mkdir()
+    (tmp_path / ".github" / "signalbox.yml").symlink_to("gone.yml")
+    with pytest.raises(InputError, match="no policy file"):
+        load(tmp_path)
+
+
+@pytest.mark.parametrize("target", ["mode: observe", "real.yml"])
+def test_a_link_at_the_base_is_refused_and_its_target_is_no_policy(repo, target):
+    (repo / ".github").mkdir()
+    (repo / ".github" / "signalbox.yml").symlink_to(target)
+    subprocess.run([*GIT, "-C", repo, "add", "."], check=True)
+    subprocess.run([*GIT, "-C", repo, "commit", "-qm", "x"], check=True)
+    with pytest.raises(InputError, match="not a plain file"):
+        load(repo, ref="HEAD")
+
+
+def test_a_folder_at_the_base_is_refused(repo):
+    commit(repo, "mode: enforce\n")
+    with pytest.raises(InputError, match="not a plain file"):
+        load(repo, file=".github", ref="HEAD")
+    with pytest.raises(InputError, match="no such policy file"):
+        load(repo, file="elsewhere.yml", ref="HEAD")
+
+
+def test_a_git_that_fails_has_not_said_that_there_is_no_policy(repo):
+    """A tree that is missing (a partial or damaged clone) must not read as the shipped, observing policy."""
+    base = commit(repo, "mode: enforce\n")
+    names = ("HEAD^{tree}", "HEAD:.github", "HEAD:.github/signalbox.yml")
+    found = subprocess.run(
+        ["git", "-C", repo, "rev-parse", *names], check=True, capture_output=True, text=True
+    )
+    for tree in reversed(found.stdout.split()):
+        (repo / ".git" / "objects" / tree[:2] / tree[2:]).unlink()
+        with pytest.raises(InputError, match="the policy file cannot be read"):
+            load(repo, ref=base)
+
+
+def test_neither_the_environment_nor_a_replacement_shows_another_policy(repo, tmp_path_factory, monkeypatch):
+    base = commit(repo, "mode: enforce\n")
+    other = commit(repo, "mode: observe\n")
+    subprocess.run([*GIT, "-C", repo, "replace", base, other], check=True)
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    subprocess.run(["git", "init", "-q", elsewhere], check=True)
+    monkeypatch.setenv("GIT_DIR", str(elsewhere / ".git"))
+    assert load(repo, ref=base).settings.mode == "enforce"

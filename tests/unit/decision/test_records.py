@@ -2,6 +2,7 @@
 
 import json
 import math
+from datetime import UTC
 
 import msgspec
 import pytest
@@ -17,11 +18,13 @@ from signalbox.decision import (
     Subject,
     canonical,
     decode_bundle,
+    format_time,
     make_bundle,
     not_verified,
     parse_time,
     verify,
 )
+from signalbox.decision.bundle import MAX_BUNDLE_BYTES
 from signalbox.errors import InputError
 
 JSON = st.recursive(
@@ -139,3 +142,63 @@ def test_records_are_immutable():
     with pytest.raises(AttributeError):
         decision().verdict = "FAIL"
     assert msgspec.structs.replace(decision(), verdict="FAIL").verdict == "FAIL"
+
+
+@given(st.text(alphabet=st.characters(categories=["Cs", "Ll"]), min_size=1))
+def test_names_that_are_not_utf8_are_written_and_stay_apart(name):
+    other = name + "\udc80"
+    data = canonical({name: name, other: [other]})
+    assert len(json.loads(data)) == 2
+    assert data == canonical({name: name, other: [other]})
+    assert canonical(json.loads(data)) == data
+
+
+def test_what_is_nested_too_deep_is_refused_as_a_value():
+    value = 1
+    for _ in range(5000):
+        value = [value]
+    with pytest.raises(ValueError, match="nested too deep"):
+        canonical(value)
+
+
+@pytest.mark.parametrize("text", ["0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59", "", "\udc80"])
+@pytest.mark.parametrize("field", ["observed_at", "fresh_until"])
+def test_a_time_that_cannot_be_or_got_lost_is_a_gap_and_no_crash(field, text):
+    judged = verify(
+        Evidence(kind="tests", status="pass", **{field: text}), now=NOW, subject=Subject(commit="c")
+    )
+    assert judged.status == "not_verified"
+    assert [gap.code for gap in judged.gaps] == ["bad-time"]
+
+
+@pytest.mark.parametrize(
+    ("observed_at", "status"), [("2026-03-01T12:01:00Z", "pass"), ("2026-03-01T12:01:01Z", "not_verified")]
+)
+def test_a_minute_of_skew_between_clocks_is_ordinary_and_no_more(observed_at, status):
+    evidence = Evidence(kind="tests", status="pass", observed_at=observed_at)
+    assert verify(evidence, now=NOW, subject=Subject()).status == status
+
+
+def test_every_gap_is_named_beside_those_that_were_there():
+    evidence = not_verified(
+        "tests", "shard", "one is missing", fresh_until="2026-01-01T00:00:00Z", subject=Subject(commit="d")
+    )
+    judged = verify(evidence, now=NOW, subject=Subject(commit="c"))
+    assert [gap.code for gap in judged.gaps] == ["shard", "other-commit", "stale"]
+
+
+@given(st.datetimes(timezones=st.just(UTC)).map(lambda moment: moment.replace(microsecond=0)))
+def test_a_time_survives_the_way_through_text(moment):
+    assert parse_time(format_time(moment)) == moment
+
+
+def test_times_are_written_in_utc_whatever_they_came_in():
+    assert format_time(parse_time("2026-03-01T01:30:00+02:00")) == "2026-02-28T23:30:00Z"
+
+
+def test_a_bundle_knows_its_own_damage_and_its_limit():
+    bundle = make_bundle(decision(), {}, {})
+    assert bundle.seal == bundle.expected_seal()
+    assert msgspec.structs.replace(bundle, inputs={"a": 1}).expected_seal() != bundle.seal
+    with pytest.raises(InputError, match="larger than"):
+        decode_bundle(b" " * (MAX_BUNDLE_BYTES + 1))
