@@ -18,9 +18,11 @@ examples:
   score_artifact.py --evidence reports --baseline main-reports --ledger out/ledger --out decision.json
   score_artifact.py --evidence shards --expected plan.json      a shard that is missing is named
 
-Every file below --evidence is read: JUnit XML, coverage.py JSON, Cobertura, LCOV, SARIF and the plain
-{"total", "passed", "failed", "skipped", "coverage"} JSON. What cannot be trusted is not_verified, and never a
-pass. Until enough outcomes are recorded everything that is not blocked is reviewed.
+Every file below --evidence is read: JUnit XML, coverage.py JSON, Cobertura, LCOV, SARIF, CycloneDX, SPDX,
+OSV-Scanner, Grype, Trivy, pip-audit, ZAP, a KEV catalogue, benchmarks (bench_pairs.py, pytest-benchmark,
+hyperfine, Google Benchmark, go test -bench) and the plain JSON {"total", "passed", "failed", "skipped",
+"coverage"}. What cannot be trusted is not_verified, and never a pass. Until enough outcomes are recorded
+everything that is not blocked is reviewed.
 """
 
 
@@ -33,7 +35,12 @@ def run(context: Context) -> Result:
     args, scoring = context.args, context.policy.settings.scoring
     subject = context.subject(commit=_commit(args.sha), digest=_digest(args.digest))
     known = Provenance(origin=_origin(context), tier="installed-command")
-    given = read_folder(Path(args.evidence), provenance=known, max_age_hours=scoring.max_age_hours)
+    given = read_folder(
+        Path(args.evidence),
+        provenance=known,
+        max_age_hours=scoring.max_age_hours,
+        feed_max_age_days=scoring.feed_max_age_days,
+    )
     # Each report is checked before shards are merged, so that a stale or foreign shard is named.
     given = [verify(item, now=context.stamp.at, subject=subject) for item in given]
     tests = merge_shards(given, _expected(args.expected), commit=subject.commit)

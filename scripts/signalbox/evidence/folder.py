@@ -21,11 +21,16 @@ _IGNORED = frozenset(
 
 
 def read_folder(
-    folder: Path, *, provenance: Provenance | None = None, max_age_hours: float | None = None
+    folder: Path,
+    *,
+    provenance: Provenance | None = None,
+    max_age_hours: float | None = None,
+    feed_max_age_days: float = 7.0,
 ) -> list[Evidence]:
     """Evidence of every file below ``folder``, named by its path from there, in the order of the names.
 
-    With ``max_age_hours`` each is fresh for that long after it was observed.
+    With ``max_age_hours`` each is fresh for that long after it was observed, and a feed of known-exploited
+    vulnerabilities for ``feed_max_age_days``.
     Raises InputError where the folder itself is not there: that is a wrong call, not missing evidence.
     """
     if not folder.is_dir():
@@ -42,7 +47,8 @@ def read_folder(
         text = f"{len(names)} files, and at most {MOST_FILES} are read"
         result.append(not_verified(UNKNOWN_KIND, "too-many-files", text, source=str(folder)))
     if max_age_hours is not None:
-        result = [_dated(item, max_age_hours) for item in result]
+        hours = {"exploited-feed": 24 * feed_max_age_days}
+        result = [_dated(item, hours.get(item.kind, max_age_hours)) for item in result]
     # An unknown shape is only worth a person's look if something was meant to be a report.
     return [e for e in result if not _is_by_catch(e)]
 

@@ -11,15 +11,51 @@ from typing import Any
 import msgspec
 
 from signalbox.decision import Evidence, Gap, Subject, format_time, parse_time
-from signalbox.evidence import cobertura, coverage_py, junit, lcov, plain, sarif
+from signalbox.evidence import (
+    cobertura,
+    coverage_py,
+    cyclonedx,
+    go_bench,
+    google_benchmark,
+    grype,
+    hyperfine,
+    junit,
+    kev,
+    lcov,
+    osv,
+    pairs,
+    pip_audit,
+    plain,
+    pytest_benchmark,
+    sarif,
+    spdx,
+    trivy,
+    zap,
+)
 from signalbox.evidence.documents import parse_json, parse_xml
 from signalbox.evidence.reading import Provenance, Reading, Untrusted
 from signalbox.evidence.source import MAX_DOCUMENT_BYTES, MAX_STREAMED_BYTES, Source
 
 XML_READERS = (junit.READER, cobertura.READER)
 # In this order: a narrower shape before a wider one.
-JSON_READERS = (sarif.READER, coverage_py.READER, plain.READER)
-TEXT_READERS = (lcov.READER,)
+JSON_READERS = (
+    sarif.READER,
+    cyclonedx.READER,
+    spdx.READER,
+    pairs.READER,
+    pytest_benchmark.READER,
+    google_benchmark.READER,
+    hyperfine.READER,
+    grype.READER,
+    trivy.READER,
+    kev.READER,
+    zap.READER,
+    osv.READER,
+    pip_audit.READER,
+    coverage_py.READER,
+    plain.READER,
+)
+TEXT_READERS = (lcov.READER, go_bench.READER)
 FORMATS = tuple(reader.format for reader in (*XML_READERS, *JSON_READERS, *TEXT_READERS))
 UNKNOWN_KIND = "unknown"
 

@@ -43,6 +43,11 @@ def text(value: Any, default: str = "") -> str:
     return value if isinstance(value, str) else default
 
 
+def strings(value: Any) -> list[str]:
+    """The strings in a list; nothing for anything else."""
+    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
+
+
 def shown(value: Any) -> str:
     """A value short enough for a sentence."""
     if value is None:

@@ -16,7 +16,7 @@ from signalbox.evidence import FORMATS, read, read_folder
 from signalbox.evidence.source import MAX_DOCUMENT_BYTES
 
 FIXTURES = Path(__file__).parents[2] / "fixtures" / "evidence"
-GOOD = sorted(p for p in FIXTURES.rglob("*") if p.is_file() and read(p).status == "pass")
+GOOD = sorted(p for p in FIXTURES.rglob("*") if p.is_file() and not read(p).gaps)
 QUICK = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
@@ -142,7 +142,9 @@ def test_a_report_cut_anywhere_never_passes(tmp_path: Path, data: st.DataObject)
     evidence = read(path)
     # An LCOV file cut between two records is a whole file about fewer sources, and nothing in it can tell.
     rest = whole[:cut].rpartition(b"end_of_record")[2].strip()
-    if not (b"end_of_record" in whole[:cut] and (not rest or rest.startswith(b"TN:"))):
+    complete = b"end_of_record" in whole[:cut] and (not rest or rest.startswith(b"TN:"))
+    # What follows PASS in Go's output is only where and how long.
+    if not complete and b"\nPASS" not in whole[:cut]:
         assert evidence.status != "pass"
     assert "reader-crashed" not in codes(evidence)
 
