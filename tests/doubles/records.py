@@ -6,6 +6,7 @@ import uuid
 from typing import Any
 
 import msgspec
+
 from signalbox.config import Settings
 from signalbox.decision import Decision, PolicyRef, Reason, Subject, canonical, digest_of, make_bundle
 

@@ -82,6 +82,18 @@ def _is_password(value: str) -> bool:
     return not _PLACEHOLDER.match(value.lower())
 
 
+def _is_generated(value: str) -> bool:
+    """Digits and both cases: a generated key, not a name in words such as a package's."""
+    return all(any(test(c) for c in value) for test in (str.isdigit, str.isupper, str.islower))
+
+
+def _names_somebody(address: str) -> bool:
+    """Not GitHub's no-reply addresses, nor reserved example domains, nor the user of every git server."""
+    lowered = address.lower()
+    nobody = ("noreply.github.com", "@example.com", "@example.org", "@example.net")
+    return not lowered.endswith(nobody) and not lowered.startswith("git@")
+
+
 def _secret(name: str, pattern: str, *hints: str, accept: Callable[[str], bool] | None = None) -> Detector:
     return Detector(
         name=name,
@@ -141,7 +153,7 @@ DETECTORS: tuple[Detector, ...] = (
     _secret("slack-token", _W + r"xox[abeoprs]-[A-Za-z0-9-]{10,255}+", "xox"),
     _secret("slack-webhook", r"hooks\.slack\.com/services/[A-Za-z0-9_/-]{20,200}+", "hooks.slack.com"),
     _secret("stripe-key", _W + r"[srp]k_(?:live|test)_[A-Za-z0-9]{16,255}+", "k_live_", "k_test_"),
-    _secret("model-api-key", _W + r"sk-[A-Za-z0-9_-]{20,255}+", "sk-"),
+    _secret("model-api-key", _W + r"sk-[A-Za-z0-9_-]{20,255}+", "sk-", accept=_is_generated),
     _secret("google-api-key", _W + r"AIza[0-9A-Za-z_-]{35}(?![0-9A-Za-z_-])", "aiza"),
     _secret("npm-token", _W + r"npm_[A-Za-z0-9]{36}(?![A-Za-z0-9])", "npm_"),
     _secret("pypi-token", _W + r"pypi-[A-Za-z0-9_-]{50,512}+", "pypi-"),
@@ -181,10 +193,7 @@ DETECTORS: tuple[Detector, ...] = (
     _personal(
         "email",
         r"(?<![A-Za-z0-9._%+-])[A-Za-z0-9._%+-]{1,64}+@(?:[A-Za-z0-9-]{1,63}\.){1,8}[A-Za-z]{2,24}(?![A-Za-z0-9])",
-        # GitHub's own no-reply addresses and reserved example domains name nobody.
-        lambda v: (
-            not v.lower().endswith(("noreply.github.com", "@example.com", "@example.org", "@example.net"))
-        ),
+        _names_somebody,
         DataClass.CONFIDENTIAL,
         "@",
     ),

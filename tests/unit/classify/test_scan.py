@@ -7,6 +7,7 @@ import string
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from signalbox.classify import (
     DETECTORS,
     DataClass,
@@ -81,6 +82,8 @@ INNOCENT = [
     "secret = os.environ['X_SECRET']",
     "octo@users.noreply.github.com",
     "http://localhost:8080/metrics",
+    "pip install sk-learn-contrib-extra-estimators",
+    "git@github.com:acme/shop.git and ssh://git@github.com/acme/shop",
     "1767225600000",
     "def token_bucket(rate): return rate",
 ]
