@@ -10,7 +10,7 @@ from signalbox.cli import Command, Context, Result
 
 if TYPE_CHECKING:
     from signalbox.decision import Evidence, Origin
-    from signalbox.promotion import Past
+    from signalbox.promotion import Inputs, Past
 
 EXAMPLES = """
 examples:
@@ -55,6 +55,8 @@ def run(context: Context) -> Result:
         past=_past(context),
         risk=args.risk,
     )
+    if context.policy.settings.advisor.endpoint:
+        inputs = _advised(context, inputs)
     decision = decide(inputs, context.policy.settings, context.policy.ref, context.stamp)
     out = decision.outputs
     return Result(
@@ -69,6 +71,30 @@ def run(context: Context) -> Result:
             "recommendations": _json(out["recommendations"]),
         },
     )
+
+
+def _advised(context: Context, inputs: Inputs) -> Inputs:
+    """The same inputs with a model's advice, which can only tighten and never becomes part of the score."""
+    import msgspec
+
+    from signalbox.advisor import ask
+    from signalbox.promotion import decide
+
+    settings = context.policy.settings
+    ruled = decide(inputs, settings, context.policy.ref, context.stamp)
+    answer = ask(
+        "Would a careful release engineer let this artifact be promoted without looking? "
+        "Name what in the evidence speaks against it.",
+        {
+            "what the rules found": "\n".join(reason.text for reason in ruled.reasons),
+            "signals": _json(ruled.outputs["signals"]),
+        },
+        "promotion",
+        settings=settings.advisor,
+        environment=context.args.environment,
+        environ=context.environ,
+    )
+    return msgspec.structs.replace(inputs, advice=answer.advice, notes=answer.reasons, models=answer.models)
 
 
 def _json(value: object) -> str:

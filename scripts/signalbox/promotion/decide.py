@@ -86,10 +86,11 @@ def decide(inputs: Inputs, settings: Settings, policy: PolicyRef, stamp: Stamp) 
         subject=inputs.subject,
         verdict=verdict,
         mode=settings.mode,
-        reasons=(*reasons, *_context(calibration, scoring)),
+        reasons=(*reasons, *_context(calibration, scoring), *_without_effect(inputs.notes)),
         next_action=_next_action(verdict, reasons, inputs.subject.environment),
         evidence=tuple(_brief(item) for item in evidence),
         advice=advice,
+        models=inputs.models,
         policy=policy,
         outputs=_outputs(verdict, value, scored, signals, named, calibration, comparison, inputs, scoring),
         decided_at=stamp.at,
@@ -143,6 +144,10 @@ def _context(calibration: Calibration, scoring: Scoring) -> list[Reason]:
         f"{100 * (bad or 0):.1f}% of those bad; the {budget} bounds promoted and bad together"
     )
     return [Reason(code="calibration", text=text)]
+
+
+def _without_effect(notes: Sequence[Reason]) -> list[Reason]:
+    return [msgspec.structs.replace(note, effect="") for note in notes]
 
 
 def _next_action(verdict: str, reasons: Sequence[Reason], environment: str) -> str:

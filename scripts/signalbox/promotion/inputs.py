@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from signalbox.decision import Advice, Evidence, Subject
+from signalbox.decision import Advice, Evidence, Reason, Subject
 
 Label = Literal["clean", "bad", "unknown"]
 
@@ -41,7 +41,8 @@ class Inputs(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     ``evidence`` is about the candidate; the tests in it are already merged into one. ``baseline`` is the
     base branch's last good evidence of the same kinds. ``past`` comes from the ledger, oldest first.
-    ``risk`` is the change's tier, empty where it was not assessed.
+    ``risk`` is the change's tier, empty where it was not assessed. ``notes`` are reasons without effect: what
+    the advisor could not say.
     """
 
     subject: Subject
@@ -50,4 +51,6 @@ class Inputs(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     past: tuple[Past, ...] = ()
     waivers: tuple[Waiver, ...] = ()
     advice: tuple[Advice, ...] = ()
+    notes: tuple[Reason, ...] = ()
+    models: dict[str, str] = {}
     risk: str = ""
