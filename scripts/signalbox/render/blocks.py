@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 import msgspec
@@ -23,7 +24,7 @@ class Code(msgspec.Struct, frozen=True, tag=True):
 
 
 class Table(msgspec.Struct, frozen=True, tag=True):
-    """Rows under named columns. Numbers are set right, ``None`` shows as a dash."""
+    """Rows under named columns. Numbers are set right, ``None`` shows as a dash, as does a missing cell."""
 
     columns: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
@@ -31,7 +32,7 @@ class Table(msgspec.Struct, frozen=True, tag=True):
 
 
 class Chart(msgspec.Struct, frozen=True, tag=True, kw_only=True):
-    """Series over one axis, all as long as ``x``; ``None`` is a gap, never a zero.
+    """Series over one axis, all as long as ``x``; ``None`` (or NaN) is a gap, never a zero.
 
     ``limit`` draws a labelled horizontal line (an objective, a threshold).
     """
@@ -44,6 +45,33 @@ class Chart(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     kind: Literal["line", "bar"] = "line"
     log_y: bool = False
     limit: tuple[str, float] | None = None
+
+
+def cells(table: Table) -> list[tuple[Cell, ...]]:
+    """The rows of ``table``, each exactly as long as there are columns."""
+    width = len(table.columns)
+    return [(*row[:width], *[None] * (width - len(row))) for row in table.rows]
+
+
+def numeric(table: Table) -> list[bool]:
+    """Per column, whether it holds numbers and nothing else: such columns are set right."""
+    columns = zip(*cells(table), strict=True) if table.rows else [()] * len(table.columns)
+    return [
+        any(cell is not None for cell in column) and not any(isinstance(cell, str) for cell in column)
+        for column in columns
+    ]
+
+
+def points(chart: Chart) -> dict[str, tuple[float | None, ...]]:
+    """The series of ``chart``, each as long as ``x``; what is not a finite number is a gap."""
+    length = len(chart.x)
+    return {
+        name: tuple(
+            value if value is not None and math.isfinite(value) else None
+            for value in (*values[:length], *[None] * (length - len(values)))
+        )
+        for name, values in chart.series.items()
+    }
 
 
 class Fold(msgspec.Struct, frozen=True, tag=True):

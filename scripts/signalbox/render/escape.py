@@ -11,23 +11,37 @@ _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-!|~$&])")
 _LIST = re.compile(r"^(\d+)([.)])")
 # GitHub looks for these in the finished page, where an escape is already undone: only a character in
 # between keeps a mention from notifying and a reference from linking or closing something.
-_REFERENCES = re.compile(r"(?i)(@)(?=\w)|(?<=#)()(?=\d)|(?<=gh)()(?=-\d)|(?<=:)()(?=//)|(?<=www)()(?=\.)")
+_REFERENCES = re.compile(
+    r"(?i)@(?=\w)|(?<=#)(?=\d)|(?<=gh)(?=-\d)|(?<=:)(?=//)|(?<=www)(?=\.)|(?-i::)(?=(?-i:[a-z0-9_+-]+):)"
+)
 _BREAK = "\u200b"
+# Drawn as nothing although Unicode does not count them as formatting: fillers, and the selectors that
+# can carry a hidden message. The emoji selector U+FE0F is left alone.
+_INVISIBLE = re.compile(
+    r"[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0e\uffa0\U000e0100-\U000e01ef]"
+)
+# More marks on one letter than any language writes only serve to draw over the lines around.
+MAX_MARKS = 4
 _ELLIPSIS = "…"
 
 
 def visible(text: str) -> str:
-    """``text`` on one line with nothing that hides or reorders: controls, ANSI and bidi characters
-    are shown by their code points, as ``<U+202E>``."""
-    return "".join(_visible(character) for character in text)
-
-
-def _visible(character: str) -> str:
-    if character in " \n\r\t\v\f" or character in "\x85\u2028\u2029":
-        return " "
-    category = unicodedata.category(character)
-    # Cc controls, Cf formatting (bidi overrides, zero width), Cs lone surrogates, Co private use.
-    return f"<U+{ord(character):04X}>" if category in ("Cc", "Cf", "Cs", "Co") else character
+    """``text`` on one line with nothing that hides, reorders or piles up: controls, ANSI, bidi and
+    invisible characters are shown by their code points, as ``<U+202E>``."""
+    if text.isascii() and text.isprintable():
+        return text
+    shown, marks = [], 0
+    for character in text:
+        category = unicodedata.category(character)
+        marks = marks + 1 if category in ("Mn", "Me") else 0
+        if character in "\n\r\t\v\f\x85\u2028\u2029":
+            shown.append(" ")
+        # Cc controls, Cf formatting (bidi overrides, zero width), Cs lone surrogates, Co private use.
+        elif category in ("Cc", "Cf", "Cs", "Co") or marks > MAX_MARKS or _INVISIBLE.match(character):
+            shown.append(f"<U+{ord(character):04X}>")
+        else:
+            shown.append(character)
+    return "".join(shown)
 
 
 def shorten(text: str, limit: int) -> str:
@@ -35,16 +49,23 @@ def shorten(text: str, limit: int) -> str:
     return text if len(text) <= limit else text[: limit - 1] + _ELLIPSIS
 
 
+def _shown(text: str, limit: int) -> str:
+    # Cut first: what will not be shown must not cost time, however long it is.
+    return shorten(visible(shorten(text, limit)), limit)
+
+
 def markdown_text(text: str, limit: int = 2000) -> str:
     """``text`` as Markdown that renders as exactly that text, on one line.
 
-    No HTML, link, image, mention, issue reference, emphasis, list or table cell can start in it.
+    No HTML, link, image, mention, issue reference, emoji code, emphasis, list, code block or table cell
+    can start in it.
     """
-    return _LIST.sub(r"\1\\\2", _escape(text, limit))
+    # Spaces around it would mean something: four before are a code block, two behind a line break.
+    return _LIST.sub(r"\1\\\2", _escape(text, limit).strip())
 
 
 def _escape(text: str, limit: int) -> str:
-    shown = _REFERENCES.sub(lambda match: match.group(0) + _BREAK, shorten(visible(text), limit))
+    shown = _REFERENCES.sub(lambda match: match.group(0) + _BREAK, _shown(text, limit))
     # Entities where GitHub's Markdown does not honour a backslash in every place.
     return _MARKDOWN.sub(lambda m: f"&#{ord(m[1])};" if m[1] in "<>&#$|`" else "\\" + m[1], shown)
 
@@ -64,4 +85,4 @@ def code_block(text: str, language: str = "", limit: int = 20_000) -> str:
 
 def html_text(text: str, limit: int = 20_000) -> str:
     """``text`` for an HTML document, in an element or a quoted attribute."""
-    return html.escape(shorten(visible(text), limit), quote=True)
+    return html.escape(_shown(text, limit), quote=True)

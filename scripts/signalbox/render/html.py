@@ -8,7 +8,7 @@ from string import Template
 
 from signalbox.decision import Decision
 from signalbox.render import wording
-from signalbox.render.blocks import Block, Cell, Chart, Code, Fold, Table, Text
+from signalbox.render.blocks import Block, Cell, Chart, Code, Fold, Table, Text, cells, numeric
 from signalbox.render.escape import html_text
 from signalbox.render.svg import chart_svg
 
@@ -66,33 +66,48 @@ def block_html(block: Block) -> str:
 
 def _card(decision: Decision, blocks: Sequence[Block]) -> str:
     first = decision.reasons[0].text if decision.reasons else ""
+    mode = wording.MODES[decision.mode]
     rest = "".join(f"<li>{html_text(reason.text)}</li>" for reason in decision.reasons[1:])
     return (
         f'<article class="{wording.tone(decision)}"><h3>'
         f'<span class="badge">{html_text(decision.verdict)}</span> '
         f"{html_text(wording.name(decision))}</h3><p>{html_text(first)}</p>"
-        f"{'<ul>' + rest + '</ul>' if rest else ''}"
+        f"{'<ul>' + rest + '</ul>' if rest else ''}{_advice(decision)}"
         f'<p class="next"><b>Next:</b> {html_text(decision.next_action)}</p>'
+        f"{'<p class=mode>' + mode + '</p>' if mode else ''}"
         f"{''.join(block_html(block) for block in blocks)}"
         f'<p class="fine">{html_text(decision.id)} · {html_text(decision.decided_at)} · policy '
         f"{html_text(decision.policy.sha256[:12])}</p></article>"
     )
 
 
+def _advice(decision: Decision) -> str:
+    return "".join(
+        f'<p class="advice"><b>Advice of a model</b> ({html_text(item.source)}, '
+        f"{'taken' if item.accepted else 'refused'}): {html_text(item.verdict)}. {html_text(item.text)} "
+        f"{html_text(item.refused)}</p>"
+        for item in decision.advice
+    )
+
+
 def _table(table: Table) -> str:
     title = f"<caption>{html_text(table.title)}</caption>" if table.title else ""
-    head = "".join(f"<th>{html_text(column)}</th>" for column in table.columns)
-    rows = "".join("<tr>" + "".join(_cell(cell) for cell in row) + "</tr>" for row in table.rows)
+    right = numeric(table)
+    head = "".join(
+        f"<th{' class=n' * to_right}>{html_text(column)}</th>"
+        for column, to_right in zip(table.columns, right, strict=True)
+    )
+    rows = "".join(
+        "<tr>" + "".join(_cell(*item) for item in zip(row, right, strict=True)) + "</tr>"
+        for row in cells(table)
+    )
+    if not rows:
+        rows = f'<tr><td colspan="{len(table.columns)}">Nothing to show.</td></tr>'
     return (
         f'<div class="scroll"><table>{title}<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
     )
 
 
-def _cell(cell: Cell) -> str:
-    if cell is None:
-        return "<td>–</td>"
-    return (
-        f"<td>{html_text(cell)}</td>"
-        if isinstance(cell, str)
-        else f'<td class="n">{wording.number(cell)}</td>'
-    )
+def _cell(cell: Cell, right: bool) -> str:
+    shown = "–" if cell is None else html_text(cell) if isinstance(cell, str) else wording.number(cell)
+    return f'<td class="n">{shown}</td>' if right else f"<td>{shown}</td>"

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from decimal import Decimal
 from importlib.resources import files
 from string import Template
 
 from signalbox.decision import Decision, Reason
 from signalbox.render import wording
-from signalbox.render.blocks import Block, Cell, Chart, Code, Fold, Table, Text
+from signalbox.render.blocks import Block, Cell, Chart, Code, Fold, Table, Text, cells, numeric, points
 from signalbox.render.escape import code_block, code_span, markdown_text
 
 COMMENT_LIMIT = 65_000
@@ -17,6 +19,8 @@ COMMENT_LIMIT = 65_000
 ROW_LIMIT = 200
 CHART_POINTS = 60
 """Mermaid charts become unreadable, and slow, with more points than this."""
+
+_CUT = "\n\n_The rest is in the run's summary._\n"
 
 
 def markdown(decision: Decision, blocks: Sequence[Block] = (), *, replay: str = "") -> str:
@@ -47,8 +51,12 @@ def comment(decision: Decision, blocks: Sequence[Block] = (), *, replay: str = "
         dropped = len(blocks) - len(kept)
         note = [Text(f"{dropped} more sections are in the run's summary.")] if dropped else []
         text = markdown(decision, [*kept, *note], replay=replay)
-        if len(text) <= COMMENT_LIMIT or not kept:
-            return text[:COMMENT_LIMIT]
+        if len(text) <= COMMENT_LIMIT:
+            return text
+        if not kept:
+            # Only tables of reasons and advice are left: they end at a row.
+            end = text.rindex("\n", 0, COMMENT_LIMIT - len(_CUT))
+            return text[:end] + _CUT
         kept.pop()
 
 
@@ -71,15 +79,11 @@ def block_markdown(block: Block) -> str:
 def _table(table: Table) -> str:
     if not table.rows:
         return f"{_title(table.title)}_Nothing to show._"
-    numeric = [
-        all(isinstance(row[i], (int, float, type(None))) for row in table.rows)
-        for i in range(len(table.columns))
-    ]
     lines = [
         "| " + " | ".join(markdown_text(column, 100) for column in table.columns) + " |",
-        "|" + "|".join("---:" if right else "---" for right in numeric) + "|",
+        "|" + "|".join("---:" if right else "---" for right in numeric(table)) + "|",
     ]
-    lines += ["| " + " | ".join(_cell(cell) for cell in row) + " |" for row in table.rows[:ROW_LIMIT]]
+    lines += ["| " + " | ".join(_cell(cell) for cell in row) + " |" for row in cells(table)[:ROW_LIMIT]]
     if len(table.rows) > ROW_LIMIT:
         lines.append(f"\n_{len(table.rows) - ROW_LIMIT} more rows are in the artifact._")
     return _title(table.title) + "\n".join(lines)
@@ -93,9 +97,11 @@ def _cell(cell: Cell) -> str:
 
 def _chart(chart: Chart) -> str:
     """A Mermaid chart with its numbers in a fold below, since Mermaid names no series."""
+    series = points(chart)
     step = max(1, -(-len(chart.x) // CHART_POINTS))
     picks = range(0, len(chart.x), step)
-    labels = ", ".join(f'"{_mermaid(str(chart.x[i]))}"' for i in picks)
+    shown = [_label(x) for x in chart.x]
+    labels = ", ".join(f'"{_mermaid(shown[i])}"' for i in picks)
     lines = [
         "```mermaid",
         "xychart-beta",
@@ -104,19 +110,37 @@ def _chart(chart: Chart) -> str:
         f'    y-axis "{_mermaid(chart.y_label)}"',
     ]
     drawn = []
-    for name, values in chart.series.items():
+    for name, values in series.items():
+        picked = [_plain_number(values[i]) for i in picks]
         # Mermaid cannot draw a gap, and a gap drawn as zero would be a lie: such a series is only listed.
-        if any(values[i] is None for i in picks) or not chart.x:
+        if not picked or None in picked:
             continue
         drawn.append(name)
-        lines.append(f"    {chart.kind} [{', '.join(f'{values[i]:.6g}' for i in picks)}]")
+        lines.append(f"    {chart.kind} [{', '.join(filter(None, picked))}]")
+    limit = _plain_number(chart.limit[1]) if chart.limit else None
+    if drawn and chart.limit and limit is not None:
+        drawn.append(chart.limit[0])
+        lines.append(f"    line [{', '.join([limit] * len(picks))}]")
     lines.append("```")
-    rows = tuple((str(chart.x[i]), *(values[i] for values in chart.series.values())) for i in picks)
-    table = block_markdown(Fold("The numbers", (Table((chart.x_label, *chart.series), rows),)))
+    rows = tuple((shown[i], *(values[i] for values in series.values())) for i in picks)
+    table = block_markdown(Fold("The numbers", (Table((chart.x_label, *series), rows),)))
     if not drawn:
-        return f"**{markdown_text(chart.title)}**\n\n{table}"
-    legend = "_Lines, in order: " + ", ".join(markdown_text(name, 60) for name in drawn) + "._"
+        named = Text(f"{chart.limit[0]}: {wording.number(chart.limit[1])}") if chart.limit else None
+        below = f"{block_markdown(named)}\n\n" if named else ""
+        return f"{_title(chart.title)}{below}{table}"
+    legend = "_In order: " + ", ".join(markdown_text(name, 60) for name in drawn) + "._"
     return "\n".join(lines) + f"\n\n{legend}\n\n{table}"
+
+
+def _label(x: float | str) -> str:
+    return x if isinstance(x, str) else wording.number(x)
+
+
+def _plain_number(value: float | None) -> str | None:
+    """``value`` without an exponent, which Mermaid cannot read; None for what has no such form."""
+    if value is None or not math.isfinite(value) or abs(value) >= 1e15:
+        return None
+    return format(Decimal(f"{value:.6g}"), "f") if abs(value) >= 1e-12 else "0"
 
 
 def _mermaid(text: str) -> str:
@@ -124,7 +148,8 @@ def _mermaid(text: str) -> str:
 
 
 def _title(title: str) -> str:
-    return f"**{markdown_text(title)}**\n\n" if title else ""
+    shown = markdown_text(title)
+    return f"**{shown}**\n\n" if shown else ""
 
 
 def _subject(decision: Decision) -> str:
@@ -154,7 +179,7 @@ def _advice(decision: Decision) -> str:
 def _footer(decision: Decision, replay: str) -> str:
     parts = [
         code_span(decision.id),
-        decision.decided_at,
+        markdown_text(decision.decided_at, 60),
         f"policy {code_span(decision.policy.source)} at {code_span(decision.policy.sha256[:12])}",
         code_span(decision.producer),
     ]

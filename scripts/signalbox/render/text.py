@@ -6,11 +6,12 @@ from collections.abc import Sequence
 
 from signalbox.decision import Decision
 from signalbox.render import wording
-from signalbox.render.blocks import Block, Cell, Chart, Code, Fold, Table, Text
+from signalbox.render.blocks import Block, Cell, Chart, Code, Fold, Table, Text, cells, numeric, points
 from signalbox.render.escape import shorten, visible
 
 _BARS = "▁▂▃▄▅▆▇█"
 _COLUMN_LIMIT = 70
+_SPARK_WIDTH = 80
 
 
 def text(decision: Decision, blocks: Sequence[Block] = (), *, replay: str = "") -> str:
@@ -40,11 +41,13 @@ def block_text(block: Block) -> list[str]:
         case Table():
             return _table(block)
         case Chart():
-            width = max((len(name) for name in block.series), default=0)
             lines = [f"{visible(block.title)} ({visible(block.y_label)} over {visible(block.x_label)})"]
-            return lines + [
-                f"  {visible(name):<{width}}  {_spark(values)}" for name, values in block.series.items()
-            ]
+            series = [(visible(name), values) for name, values in points(block).items()]
+            width = max((len(name) for name, _ in series), default=0)
+            lines += [f"  {name:<{width}}  {_spark(values)}" for name, values in series]
+            if block.limit:
+                lines.append(f"  {visible(block.limit[0])}: {wording.number(block.limit[1])}")
+            return lines
         case Fold():
             lines = [visible(block.title)]
             for item in block.blocks:
@@ -53,21 +56,17 @@ def block_text(block: Block) -> list[str]:
 
 
 def _table(table: Table) -> list[str]:
-    rows = [[_cell(cell) for cell in row] for row in table.rows]
-    widths = [max(len(column), *(len(row[i]) for row in rows), 0) for i, column in enumerate(table.columns)]
+    rows = [[_cell(column) for column in table.columns]]
+    rows += [[_cell(cell) for cell in row] for row in cells(table)]
+    right = numeric(table)
+    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
     lines = [visible(table.title)] if table.title else []
-    lines.append(
-        "  "
-        + "  ".join(
-            f"{column:<{width}}" for column, width in zip(table.columns, widths, strict=True)
-        ).rstrip()
-    )
-    for shown, row in zip(rows, table.rows, strict=True):
-        cells = (
-            f"{cell:<{width}}" if isinstance(raw, str) else f"{cell:>{width}}"
-            for cell, raw, width in zip(shown, row, widths, strict=True)
+    for row in rows:
+        padded = (
+            cell.rjust(width) if to_right else cell.ljust(width)
+            for cell, width, to_right in zip(row, widths, right, strict=True)
         )
-        lines.append("  " + "  ".join(cells).rstrip())
+        lines.append("  " + "  ".join(padded).rstrip())
     return lines
 
 
@@ -81,7 +80,9 @@ def _spark(values: Sequence[float | None]) -> str:
     known = [value for value in values if value is not None]
     if not known:
         return "(no data)"
+    # As wide as a terminal: of many points every n-th is drawn.
+    values = values[:: -(-len(values) // _SPARK_WIDTH)]
     low, high = min(known), max(known)
-    span = (high - low) or 1.0
-    marks = "".join(" " if v is None else _BARS[int((v - low) / span * (len(_BARS) - 1))] for v in values)
+    span, top = (high - low) or 1.0, len(_BARS) - 1
+    marks = "".join(" " if v is None else _BARS[round((v / span - low / span) * top)] for v in values)
     return f"{marks}  {wording.number(low)} … {wording.number(high)}"

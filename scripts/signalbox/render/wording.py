@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from signalbox.decision import Decision, exit_code
 
 SIGNS = {0: "🟢", 1: "🔴", 3: "🟡"}
@@ -42,9 +44,14 @@ def name(decision: Decision) -> str:
 
 
 def number(value: float) -> str:
-    """A number as people write it: whole when it is, else up to four significant digits."""
+    """A number as people write it: whole when it is, else about four significant digits.
+
+    Powers of ten only below 0.0001 and from a quadrillion on.
+    """
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if value == int(value) and abs(value) < 1e15:
-        return str(int(value))
+    if not math.isfinite(value):
+        return "not a number" if math.isnan(value) else "∞" if value > 0 else "-∞"
+    if abs(value) < 1e15 and (value == int(value) or abs(value) >= 1000):
+        return f"{value:.0f}"
     return f"{value:.4g}"
