@@ -24,7 +24,7 @@ def run(context: Context) -> Result:
     from signalbox.errors import InputError
     from signalbox.feedback import health_report, read_history
     from signalbox.files import write_atomic
-    from signalbox.ledger import open_ledger
+    from signalbox.ledger import FolderLedger, open_ledger
     from signalbox.render.html import Section, page
     from signalbox.render.markdown import block_markdown
     from signalbox.render.text import block_text
@@ -34,7 +34,9 @@ def run(context: Context) -> Result:
         raise InputError("--days is not a number of days from 1 to 3650", where="--days", why=args.days)
     url = args.ledger or settings.url
     ledger = open_ledger(url, repo=context.repo, branch=settings.branch)
-    if not ledger.exists():
+    # A git repository without records is a ledger nobody has written to yet, and the report says so; a folder
+    # that is not there is more likely a wrong path.
+    if isinstance(ledger, FolderLedger) and not ledger.exists():
         raise InputError(
             "there is no ledger here yet",
             where=url,

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from doubles.model import INJECTION, ModelDouble
+from doubles.model.fixtures import model_double as model_double
 from signalbox.advisor import Answer, Budget, ask, narrate, plain_text
 from signalbox.config.advisor import AdvisorSettings
 from signalbox.decision import ORDERS, take_advice
@@ -14,9 +15,8 @@ CONTEXT = {"diff": "- retry(3)\n+ retry(30)"}
 
 
 @pytest.fixture
-def model():
-    with ModelDouble() as double:
-        yield double
+def model(model_double: ModelDouble) -> ModelDouble:
+    return model_double
 
 
 def settings(double: ModelDouble, **fields) -> AdvisorSettings:
@@ -254,6 +254,11 @@ def test_a_missing_client_is_a_gap(model, monkeypatch):
 
 def test_no_model_named_is_a_gap(model):
     assert [g.code for g in put(model, model="").gaps] == ["advisor-settings"]
+
+
+def test_without_a_question_the_shipped_one_is_asked(model):
+    ask("", CONTEXT, "promotion", settings=settings(model), environ={})
+    assert "whether this artifact may be promoted" in model.asked[0].text
 
 
 def test_an_unknown_kind_is_the_callers_fault(model):

@@ -80,6 +80,14 @@ def test_an_empty_period_says_so(url, tmp_path):
     assert done.stdout.startswith("Nothing was decided in this period")
 
 
+def test_a_repository_without_records_is_reported_as_such(tmp_path):
+    subprocess.run(["git", "init", "-q", tmp_path / "repo"], check=True)
+    done = call("--ledger", "git:", "--repo", "repo", "--out", "r.html", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("Nothing was decided in this period")
+    assert (tmp_path / "r.html").is_file()
+
+
 def test_outputs_and_summary_under_actions(url, tmp_path):
     open_ledger(url).record(bundle())
     output, summary = tmp_path / "output", tmp_path / "summary"

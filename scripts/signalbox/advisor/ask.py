@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from signalbox.advisor.cache import Cache
-from signalbox.advisor.prompt import Prompt, advise_prompt, narrate_prompt, reply_schema
+from signalbox.advisor.prompt import Prompt, advise_prompt, narrate_prompt, reply_schema, shipped_question
 from signalbox.advisor.sanitise import plain_text
 from signalbox.advisor.wire import Completion, Unavailable, complete
 from signalbox.classify import DataClass, redact
@@ -79,7 +79,8 @@ def ask(
 ) -> Answer:
     """Ask for a verdict of `kind` (as in `signalbox.decision.ORDERS`) with a sentence.
 
-    `question` is ours; `context` (title → text) is untrusted and is redacted, fenced and cut to the budget.
+    `question` is ours, empty for the shipped one. `context` (title → text) is untrusted; it is redacted,
+    fenced and cut to the budget.
     `choices` are the things the model may name as additions (suites). `data_class` is what the context was
     declared to be. Never raises for anything the model, the network or the settings do; an unknown `kind` is
     a fault of the caller's and raises ValueError.
@@ -87,7 +88,7 @@ def ask(
     verdicts = order_of(kind).verdicts
 
     def make(**how: object) -> Prompt:
-        return advise_prompt(question, context, kind, choices, **how)
+        return advise_prompt(question or shipped_question(kind), context, kind, choices, **how)
 
     def read(completion: Completion, source: str) -> Answer:
         reply = _parse(completion.content)

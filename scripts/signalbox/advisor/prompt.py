@@ -40,6 +40,13 @@ def tokens_at_most(text: str) -> int:
     return -(-len(text.encode("utf-8", "surrogatepass")) // 3)
 
 
+def shipped_question(kind: str) -> str:
+    """What to ask about a decision of `kind` when the caller has no better question."""
+    name = f"question-{kind}"
+    there = (files("signalbox.advisor") / "templates" / f"{name}.txt").is_file()
+    return " ".join(_read(name if there else "question").split())
+
+
 def advise_prompt(
     question: str, context: Mapping[str, str], kind: str, choices: Sequence[str], **how: Any
 ) -> Prompt:

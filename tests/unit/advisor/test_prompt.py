@@ -3,7 +3,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from signalbox.advisor.prompt import advise_prompt, narrate_prompt, reply_schema, tokens_at_most
+from signalbox.advisor.prompt import (
+    advise_prompt,
+    narrate_prompt,
+    reply_schema,
+    shipped_question,
+    tokens_at_most,
+)
 from signalbox.decision import ORDERS
 
 HOW = {"request": {"model": "m"}, "max_tokens": 4000}
@@ -53,6 +59,11 @@ def test_what_does_not_fit_is_cut_and_said_to_be():
     assert prompt.cut
     assert "bytes left out]" in prompt.user
     assert not narrate_prompt("Q?", {"diff": "short"}, **HOW).cut
+
+
+@pytest.mark.parametrize("kind", sorted(ORDERS))
+def test_every_kind_has_a_question(kind):
+    assert shipped_question(kind).endswith("?")
 
 
 @pytest.mark.parametrize("kind", sorted(ORDERS))
