@@ -25,7 +25,8 @@ class Rollout(Section, frozen=True, kw_only=True):
     """A slice that has neither proceeded nor been rolled back after this long ends by deadline-action."""
     deadline_action: Literal["hold", "retreat"] = "hold"
     signals: tuple[Literal["errors", "latency"], ...] = ("errors", "latency")
-    """Every one of these must be measured and must certify before a slice may proceed."""
+    """Every one of these must be measured and must certify before a slice may proceed. The first has half
+    the weight in the evidence against the canary."""
     error_objective: Chance = 0.005
     latency_objective_ms: Positive = 500.0
     latency_quantile: Chance = 0.99

@@ -1,6 +1,6 @@
 """The judge: what the looks so far prove about a canary. Pure; one look at a time, or all again.
 
-Roll back when "no worse than the baseline" is refuted: one e-value, the mean over signals and over slices
+Roll back when "no worse than the baseline" is refuted: one e-value, a mean over signals and over slices
 (each slice starts a process of its own that runs on to the end), reaches 1/α. Certify a signal when "worse
 by the policy's ratio *and* by more than its smallest excess" is refuted within the slice. Every signal must
 certify; one look without data neither advances nor rolls back anything. See statistics.md in the docs for
@@ -19,8 +19,9 @@ from signalbox.rollout.model import Look
 from signalbox.stats import eprocess
 from signalbox.stats.eprocess import FAR_BELOW, NOT_WORSE, WORSE, Logs, Pair
 
-CERTIFY_WEIGHTS = (0.5, 0.5)
-"""Of the two ways to certify: by the ratio, and by the smallest excess that matters."""
+CERTIFY_WEIGHTS = (0.8, 0.2)
+"""Of the two ways to certify: by the ratio, and by the smallest excess that matters. The second is what
+proves a service that hardly ever fails; the first loses little power to it (bench/rollout.py)."""
 
 
 class Track(msgspec.Struct, frozen=True, kw_only=True):
@@ -140,6 +141,18 @@ def add(a: Pair, b: Pair) -> Pair:
     )
 
 
+def start_weights(slices: int) -> list[float]:
+    """Weights of the processes begun with each slice. The first, which sees the most, has over half: any
+    fixed weights keep α, and these find a doubled error rate most often (bench/rollout.py).
+    """
+    return [1.0] if slices == 1 else [0.55] + [0.45 / (slices - 1)] * (slices - 1)
+
+
+def signal_weights(signals: int) -> list[float]:
+    """Weights of the signals: half for the first that the policy names, the rest in equal parts."""
+    return [1.0] if signals == 1 else [0.5] + [0.5 / (signals - 1)] * (signals - 1)
+
+
 def alarm(rules: Rollout) -> float:
     """ln(1/α): what the mean e-value must reach."""
     return -math.log(rules.alpha)
@@ -158,8 +171,7 @@ def components(track: Track, rules: Rollout, index: int) -> list[float]:
 
 def signal_log_e(tracks: tuple[Track, ...], rules: Rollout, index: int) -> float:
     """ln of the mean e-value of one signal over the slices; of two edges the one that says less."""
-    count = len(rules.slices)
-    weights = [1 / count] * count
+    weights = start_weights(len(rules.slices))
     return min(eprocess.weighted_mean(components(track, rules, index), weights) for track in tracks)
 
 
@@ -208,7 +220,7 @@ def rate_of(pair: Pair) -> tuple[float, float]:
 
 
 def _mean(values: list[float], rules: Rollout) -> float:
-    return eprocess.weighted_mean(values, [1 / len(rules.signals)] * len(rules.signals))
+    return eprocess.weighted_mean(values, signal_weights(len(rules.signals)))
 
 
 def _in_order(judgement: Judgement, rules: Rollout) -> list[tuple[Track, ...]]:
