@@ -223,7 +223,8 @@ def _suites(
     paths = [f.path for f in kinds.code]
     files = {inputs.tests[t].file for t in inputs.touched_tests()}
     accepted = any(item.accepted for item in inputs.advice)
-    for name, suite in settings.suites.items():
+    # By name: canonical JSON keeps no order of keys, and a replay must find the same one.
+    for name, suite in sorted(settings.suites.items()):
         fact = inputs.suites.get(name, SuiteFact())
         glob = next((g for p in paths if (g := _first(p, suite.paths))), "")
         runs_by_test = inputs.index is not None and fact.tests > 0
@@ -241,7 +242,7 @@ def _suites(
         elif glob and (fact.paths or suite.command or not suite.tests):
             found.append(_suite(name, inputs, settings, "all", f"a changed path matches {glob}"))
     if not found and not accepted and not inputs.touched_tests() and settings.suites:
-        name = _BASELINE if _BASELINE in settings.suites else next(iter(settings.suites))
+        name = _BASELINE if _BASELINE in settings.suites else min(settings.suites)
         found.append(_suite(name, inputs, settings, "all", "a baseline: nothing else is called for"))
     return found
 
