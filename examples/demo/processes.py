@@ -49,7 +49,12 @@ class Children:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.stop_all()
+        # Who presses Ctrl-C twice must not be left with half of the processes.
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        try:
+            self.stop_all()
+        finally:
+            signal.signal(signal.SIGINT, before)
 
     def serve(
         self, name: str, argv: Words, *, cwd: Path, log: Path, ready: Path | None

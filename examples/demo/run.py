@@ -14,16 +14,15 @@ import argparse
 import shutil
 import signal
 import sys
+import traceback
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
 
 from console import Console
-from delivery import Delivery
 from journal import Unexpected
 from processes import Children, DidNotStart, TookTooLong
-from report import write_report
-from shop import Shop
 
 ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).resolve().parent
@@ -51,9 +50,9 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--slices", default="10,25,50,100", help="percent of traffic (default: 10,25,50,100)")
     parser.add_argument(
-        "--slice-seconds", type=float, default=9.0, help="per slice, 120 in production (default: 9)"
+        "--slice-seconds", type=float, default=8.0, help="per slice, 120 in production (default: 8)"
     )
-    parser.add_argument("--rate", type=float, default=250.0, help="requests a second (default: 250)")
+    parser.add_argument("--rate", type=float, default=300.0, help="requests a second (default: 300)")
     given = parser.parse_args(arguments)
     options = Options(given.out.resolve(), given.slices, given.slice_seconds, given.rate)
     problem = _prepare(options.out)
@@ -61,7 +60,8 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"demo: {problem}", file=sys.stderr)
         return 2
 
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
     with (options.out / "transcript.txt").open("w", encoding="utf-8") as transcript:
         console = Console(sys.stdout, transcript, ROOT)
         return _run(console, options)
@@ -75,8 +75,12 @@ def _run(console: Console, options: Options) -> int:
     except KeyboardInterrupt:
         console.bad("Interrupted. Everything that was started is stopped.")
         code = 130
-    except (Unexpected, DidNotStart, TookTooLong, RuntimeError, OSError) as error:
+    except (Unexpected, DidNotStart, TookTooLong) as error:
         console.bad(f"The demo stopped: {error}")
+        code = 1
+    except Exception as error:
+        traceback.print_exc()
+        console.bad(f"The demo stopped by a fault of its own: {type(error).__name__}: {error}")
         code = 1
     console.bad(f"What was recorded until then lies in {console.path(str(options.out))}")
     console.bad("(decisions in ledger/ and in good/ and bad/, all output in transcript.txt).")
@@ -84,6 +88,11 @@ def _run(console: Console, options: Options) -> int:
 
 
 def _deliver(console: Console, children: Children, options: Options) -> int:
+    # Not before it is known that they can be: these import signalbox.
+    from delivery import Delivery
+    from report import write_report
+    from shop import Shop
+
     console.chapter("A shop, two commits, one path to production")
     console.say(f"Everything is kept in {console.path(str(options.out))}. Nothing leaves this machine.")
     shop = Shop(console, children, ROOT, options.out, options.rate)
@@ -112,6 +121,13 @@ def _deliver(console: Console, children: Children, options: Options) -> int:
 
 def _prepare(out: Path) -> str:
     """Empty the output folder if it is the demo's own; return what is wrong, if anything is."""
+    if not shutil.which("git"):
+        return "git is not there; install it"
+    missing = [name for name in ("signalbox", "pytest") if find_spec(name) is None]
+    if missing:
+        return (
+            f"this Python has no {' and no '.join(missing)}; `make demo` prepares one and runs this with it"
+        )
     if out.exists() and not out.is_dir():
         return f"{out} is a file; choose another --out"
     if out.is_dir() and any(out.iterdir()):

@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 ARMS = ("canary", "baseline")
+# The last few requests to an arm that is being emptied are its slowest: a rate of them says nothing.
+FEWEST = 8
 
 
 @dataclass(frozen=True)
 class Point:
-    """One second of one arm. Rates are shares; without requests there is neither rate nor quantile."""
+    """One second of one arm. Of too few requests there is neither rate nor quantile."""
 
     requests: int
     errors: int
@@ -23,7 +25,7 @@ class Point:
     @property
     def error_rate(self) -> float | None:
         """Share of failed requests."""
-        return self.errors / self.requests if self.requests else None
+        return self.errors / self.requests if self.requests >= FEWEST else None
 
 
 NOTHING = Point(0, 0, 0, None)
@@ -79,4 +81,7 @@ def _rows(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def _point(found: dict[str, Any] | None) -> Point:
-    return Point(found["requests"], found["errors"], found["slow"], found["p99_ms"]) if found else NOTHING
+    if not found:
+        return NOTHING
+    p99_ms = found["p99_ms"] if found["requests"] >= FEWEST else None
+    return Point(found["requests"], found["errors"], found["slow"], p99_ms)
