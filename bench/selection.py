@@ -44,8 +44,7 @@ import atexit, json, os
 tests = set()
 def hit():
     name = os.environ.get("PYTEST_CURRENT_TEST")
-    if name:
-        tests.add(name.rpartition(" (")[0])
+    tests.add(name.rpartition(" (")[0] if name else "")
 def write():
     with open(os.environ["FLOOR_OUT"], "w") as file:
         json.dump(sorted(tests), file)
@@ -323,8 +322,9 @@ def run_project(bench: Bench, mutants: int, seed: int, peers: bool) -> dict[str,
         except subprocess.TimeoutExpired:
             continue
         bench.git("checkout", "-q", "-f", "main")
-        floor = set(json.loads(floor_out.read_text())) & known if floor_out.exists() else set()
-        if not floor:
+        executed = set(json.loads(floor_out.read_text())) if floor_out.exists() else set()
+        floor = executed & known
+        if not executed:
             continue
         failed = set(json.loads(failed_out.read_text())) & known
         plan = decision["outputs"]["test_plan"]
@@ -342,6 +342,8 @@ def run_project(bench: Bench, mutants: int, seed: int, peers: bool) -> dict[str,
             "below_floor": len(floor - selected),
             "seconds": seconds,
             "verdict": decision["verdict"],
+            # Executed while modules are imported or tests collected: more tests depend on it than execute it.
+            "import_time": "" in executed,
         }
         rows.append(row)
         row["why"] = [r["text"] for r in decision["reasons"]]
@@ -349,6 +351,7 @@ def run_project(bench: Bench, mutants: int, seed: int, peers: bool) -> dict[str,
         if row["missed"] or row["below_floor"] or wide:
             print("  !", json.dumps(row)[:600], flush=True)
     total = len(known)
+    bodies = [r for r in rows if not r["import_time"]]
     result = {
         "project": bench.name,
         "tests": total,
@@ -357,8 +360,12 @@ def run_project(bench: Bench, mutants: int, seed: int, peers: bool) -> dict[str,
         "detected": sum(1 for r in rows if r["failed"] and len(r["missed"]) < r["failed"]),
         "failing": sum(r["failed"] for r in rows),
         "missed": sum(len(r["missed"]) for r in rows),
-        "selected_share": sum(r["selected"] for r in rows) / max(1, len(rows)) / total,
-        "floor_share": sum(r["floor"] for r in rows) / max(1, len(rows)) / total,
+        "bodies": len(bodies),
+        "selected_share": sum(r["selected"] for r in bodies) / max(1, len(bodies)) / total,
+        "floor_share": sum(r["floor"] for r in bodies) / max(1, len(bodies)) / total,
+        "import_share": sum(r["selected"] for r in rows if r["import_time"])
+        / max(1, len(rows) - len(bodies))
+        / total,
         "overhead": recorded / plain,
         "plain": plain,
         "plan_seconds": sorted(r["seconds"] for r in rows)[len(rows) // 2] if rows else None,
@@ -429,15 +436,17 @@ def main() -> int:
 def _print(results: list[dict[str, Any]]) -> None:
     print(
         f"{'project':12} {'tests':>6} {'mutants':>7} {'killed':>6} {'found':>5} {'failing':>7} {'missed':>6} "
-        f"{'selected':>8} {'floor':>6} {'ratio':>6} {'record':>6} {'testmon':>7} {'plan s':>6} {'B/test':>6}"
+        f"{'selected':>8} {'floor':>6} {'ratio':>6} {'at import':>9} {'record':>6} "
+        f"{'testmon':>7} {'plan s':>6} {'B/test':>6}"
     )
     for r in results:
         ratio = r["selected_share"] / r["floor_share"] if r["floor_share"] else float("nan")
         print(
             f"{r['project']:12} {r['tests']:6} {r['mutants']:7} {r['killed']:6} {r['detected']:5} "
             f"{r['failing']:7} {r['missed']:6} {r['selected_share']:8.1%} {r['floor_share']:6.1%} "
-            f"{ratio:6.2f} {r['overhead']:6.2f} {r.get('testmon_overhead', float('nan')):7.2f} "
-            f"{r['plan_seconds'] or 0:6.2f} {r['bytes_per_test']:6.0f}",
+            f"{ratio:6.2f} {r['import_share']:9.1%} {r['overhead']:6.2f} "
+            f"{r.get('testmon_overhead', float('nan')):7.2f} {r['plan_seconds'] or 0:6.2f} "
+            f"{r['bytes_per_test']:6.0f}",
             flush=True,
         )
 

@@ -20,6 +20,7 @@ _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _SCOPES = (*_FUNCTIONS, ast.ClassDef, ast.Lambda)
 _LEAVES = (ast.Return, ast.Raise, ast.Break, ast.Continue)
 _RESUMES = (ast.Yield, ast.YieldFrom, ast.Await, ast.AsyncFor, ast.AsyncWith)
+_SETS = (ast.Assign, ast.AnnAssign)
 _NESTED = ("body", "orelse", "finalbody")
 
 Position = Tuple[int, int]
@@ -139,7 +140,10 @@ class _Frame:
 
     def fills(self, statement: ast.stmt, asked: Set[str]) -> bool:
         """Whether the statement itself (not its nested suites) fills a cache."""
-        plain = not isinstance(getattr(statement, "value", None), (ast.Constant, type(None)))
+        value = getattr(statement, "value", None)
+        # A flag that is set, or a count that goes on from itself, is state and no cache.
+        computed = value is not None and not isinstance(value, ast.Constant)
+        mentioned = self.asks(value) if computed and value is not None else set()
         for node in _shallow(statement):
             if (
                 isinstance(node, ast.Call)
@@ -154,7 +158,7 @@ class _Frame:
                 continue
             root, attribute, _ = place
             if root in self._parameters:
-                if attribute in asked and plain and isinstance(statement, (ast.Assign, ast.AnnAssign)):
+                if attribute in asked - mentioned and computed and isinstance(statement, _SETS):
                     return True
             elif (root, attribute) in self._read or (not attribute and root in self._loaded - self._outer):
                 return True
@@ -234,9 +238,12 @@ class _Prober:
             if frame is not None:
                 if not filling and frame.fills(statement, asked):
                     filling, wrap_from = True, segment
-                if isinstance(statement, (ast.If, ast.Try)):
-                    asked = asked | _asked_by(statement, frame)
-            self._descend(statement, frame, asked)
+                inner_asked = asked | _asked_by(statement, frame)
+                self._descend(statement, frame, inner_asked)
+                # What comes after a question was asked for only if the answer may have led away.
+                asked = inner_asked if _ends_block(statement) else asked
+            else:
+                self._descend(statement, frame, asked)
             done.append(statement)
         if filling and frame is not None:
             done = self._as_fill(done, wrap_from, frame.resumable)

@@ -30,6 +30,8 @@ _STARTS = (
 _MACHINERY = (
     "_frozen_importlib_external",
     "importlib._bootstrap_external",
+    "importlib.metadata",  # looks for installed distributions wherever modules come from
+    "importlib_metadata",
     "_pytest.",
     "pytest_signalbox",
     "pluggy.",
