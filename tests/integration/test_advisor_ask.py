@@ -62,10 +62,11 @@ def test_good_advice_comes_back_and_can_tighten(model):
 @pytest.mark.parametrize("kind", sorted(ORDERS))
 def test_the_strictest_advice_never_passes_the_cap_nor_the_loosest_the_rule(kind, model):
     order = ORDERS[kind]
-    for ruled in order.verdicts:
-        for advised in order.verdicts:
-            says(model, "answer", fields={"verdict": advised, "text": "because"})
-            verdict, _ = take_advice(kind, ruled, put(model, kind).advice)
+    for advised in (order.verdicts[0], order.verdicts[-1]):
+        says(model, "answer", fields={"verdict": advised, "text": "because"})
+        advice = put(model, kind).advice
+        for ruled in order.verdicts:
+            verdict, _ = take_advice(kind, ruled, advice)
             assert order.rank(verdict) >= order.rank(ruled)
             if order.cap and order.rank(verdict) > order.rank(ruled):
                 assert order.rank(verdict) <= order.rank(order.cap)

