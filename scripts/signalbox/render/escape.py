@@ -75,9 +75,14 @@ def code_span(text: str, limit: int = 300) -> str:
     return f"<code>{_escape(text, limit)}</code>"
 
 
+def code_lines(text: str) -> list[str]:
+    """The lines of a listing, not yet escaped; tabs become spaces, since a tab is a control character."""
+    return [line.expandtabs(4) for line in text.splitlines()]
+
+
 def code_block(text: str, language: str = "", limit: int = 20_000) -> str:
     """``text`` in a fence longer than any run of backticks inside it."""
-    body = "\n".join(visible(line) for line in shorten(text, limit).splitlines())
+    body = "\n".join(visible(line) for line in code_lines(shorten(text, limit)))
     longest = max((len(run) for run in re.findall(r"`+", body)), default=0)
     fence = "`" * max(3, longest + 1)
     return f"{fence}{language if language.isalnum() else ''}\n{body}\n{fence}"

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from importlib.resources import files
+from itertools import groupby
 from string import Template
 
 from signalbox.decision import Decision
 from signalbox.render import wording
 from signalbox.render.blocks import Block, Cell, Chart, Code, Fold, Table, Text, cells, numeric
-from signalbox.render.escape import html_text
+from signalbox.render.escape import code_lines, html_text
 from signalbox.render.svg import chart_svg
 
 
@@ -22,7 +23,7 @@ class Section:
 
     def add(self, *blocks: Block) -> Section:
         """Append blocks."""
-        self._parts += [block_html(block) for block in blocks]
+        self._parts.append(_blocks(blocks))
         return self
 
     def decide(self, decision: Decision, *blocks: Block) -> Section:
@@ -46,6 +47,15 @@ def page(title: str, lead: str, sections: Sequence[Section]) -> str:
     )
 
 
+def _blocks(blocks: Sequence[Block]) -> str:
+    """The blocks one after another; charts in a row stand in pairs where the page is wide enough."""
+    parts = []
+    for charts, group in groupby(blocks, key=lambda block: isinstance(block, Chart)):
+        shown = [block_html(block) for block in group]
+        parts += [f'<div class="charts">{"".join(shown)}</div>'] if charts and len(shown) > 1 else shown
+    return "".join(parts)
+
+
 def block_html(block: Block) -> str:
     """One block as HTML."""
     match block:
@@ -53,15 +63,14 @@ def block_html(block: Block) -> str:
             return "".join(f"<p>{html_text(line)}</p>" for line in block.text.splitlines() if line.strip())
         case Code():
             return (
-                f"<pre><code>{'<br>'.join(html_text(line) for line in block.text.splitlines())}</code></pre>"
+                f"<pre><code>{'<br>'.join(html_text(line) for line in code_lines(block.text))}</code></pre>"
             )
         case Table():
             return _table(block)
         case Chart():
             return chart_svg(block)
         case Fold():
-            inner = "".join(block_html(item) for item in block.blocks)
-            return f"<details><summary>{html_text(block.title)}</summary>{inner}</details>"
+            return f"<details><summary>{html_text(block.title)}</summary>{_blocks(block.blocks)}</details>"
 
 
 def _card(decision: Decision, blocks: Sequence[Block]) -> str:
@@ -75,7 +84,7 @@ def _card(decision: Decision, blocks: Sequence[Block]) -> str:
         f"{'<ul>' + rest + '</ul>' if rest else ''}{_advice(decision)}"
         f'<p class="next"><b>Next:</b> {html_text(decision.next_action)}</p>'
         f"{'<p class=mode>' + mode + '</p>' if mode else ''}"
-        f"{''.join(block_html(block) for block in blocks)}"
+        f"{_blocks(blocks)}"
         f'<p class="fine">{html_text(decision.id)} · {html_text(decision.decided_at)} · policy '
         f"{html_text(decision.policy.sha256[:12])}</p></article>"
     )

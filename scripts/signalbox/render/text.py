@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from signalbox.decision import Decision
 from signalbox.render import wording
 from signalbox.render.blocks import Block, Cell, Chart, Code, Fold, Table, Text, cells, numeric, points
-from signalbox.render.escape import shorten, visible
+from signalbox.render.escape import code_lines, shorten, visible
 
 _BARS = "▁▂▃▄▅▆▇█"
 _COLUMN_LIMIT = 70
@@ -37,7 +37,7 @@ def block_text(block: Block) -> list[str]:
         case Text():
             return [visible(line) for line in block.text.splitlines()]
         case Code():
-            return ["    " + visible(line) for line in block.text.splitlines()]
+            return ["    " + visible(line) for line in code_lines(block.text)]
         case Table():
             return _table(block)
         case Chart():

@@ -1,18 +1,20 @@
 """What people see, and what hostile text cannot make of it."""
 
 import html.parser
+import itertools
+import math
 import re
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from signalbox.decision import Advice, Reason, Subject
-from signalbox.render import Chart, Code, Fold, Table, Text
+from signalbox.decision import Advice, PolicyRef, Reason, Subject
+from signalbox.render import Chart, Code, Fold, Table, Text, wording
 from signalbox.render.escape import code_block, code_span, html_text, markdown_text, visible
-from signalbox.render.html import Section, page
+from signalbox.render.html import Section, block_html, page
 from signalbox.render.markdown import COMMENT_LIMIT, block_markdown, comment, markdown
-from signalbox.render.text import text
+from signalbox.render.text import block_text, text
 from unit.decision.test_records import decision
 
 HOSTILE = [
@@ -29,6 +31,16 @@ HOSTILE = [
     "&lt;b&gt; &#64;user",
     "1. one",
     "~~gone~~ **bold** _it_ \\",
+    "    four spaces and a break  ",
+    "\tindented",
+    "*** --- ===",
+    "o/r#12 gh-12 a@b.example mailto:a@b.example ftp://x.example",
+    "a\x85# head\u2028# head\x0b# head\r# head",
+    "<https://evil.example> <img src=x onerror=y> <?php ?> <![CDATA[x]]> <!DOCTYPE x>",
+    "[ref]: https://evil.example",
+    "$`x`$ $$x$$ :white_check_mark: :+1:",
+    "half \udc80 character",
+    "\u3164\ufe01\U000e0101 hidden",
 ]
 BLOCKS = (
     Text("hello"),
@@ -65,10 +77,15 @@ def test_hostile_text_changes_no_structure_of_a_summary(hostile):
         made = decision(
             reasons=(Reason(code="a", text=word), Reason(code="b", text=word, effect="FAIL")),
             next_action=word,
-            subject=Subject(repository=word, commit=word),
+            subject=Subject(repository=word, commit=word, digest=word, environment=word),
             advice=(Advice(source=word, verdict=word, text=word),),
+            id=word,
+            policy=PolicyRef(sha256=word, source=word),
+            decided_at=word,
+            producer=word,
         )
-        return markdown(made, (Text(word), Table((word,), ((word,),), title=word), Fold(word, (Text(word),))))
+        blocks = (Text(word), Table((word,), ((word,),), title=word), Fold(word, (Text(word),)))
+        return markdown(made, blocks, replay=word)
 
     shown, harmless = summary(hostile), summary("harmless")
     assert len(shown.splitlines()) == len(harmless.splitlines())
@@ -79,7 +96,9 @@ def test_hostile_text_changes_no_structure_of_a_summary(hostile):
     assert not re.search(r"(?<!\\)[\[\]!]", shown.replace("🟢", ""))
     assert "://" not in shown
     assert "\x1b" not in shown
-    assert not set(shown) & set("\u202e\u2066")
+    assert not set(shown) & set("\u202e\u2066\u3164\ufe01\U000e0101\udc80")
+    assert not re.search(r":[a-z0-9_+-]+:", shown.replace("T00:00:00", ""))
+    assert not re.search(r"^(    |\t)|  $", shown, re.MULTILINE)
 
 
 @given(st.text())
@@ -187,3 +206,192 @@ def test_every_chart_can_be_drawn(values, kind, log_y):
     assert "<svg" in shown
     numbers = [float(number) for number in re.findall(r'(?: y| cy|y1)="(-?[\d.]+)"', shown)]
     assert all(-20 <= number <= 300 for number in numbers)
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+def test_what_is_no_number_is_a_gap_in_a_chart_and_words_in_a_table(bad):
+    chart = Chart(title="t", x_label="x", y_label="y", x=(1, 2), series={"s": (1.0, bad)}, limit=("l", bad))
+    blocks = (chart, Table(("n",), ((bad,),)))
+    shown = markdown(decision(), blocks) + text(decision(), blocks) + Section("s").add(*blocks).render()
+    assert "nan" not in shown
+    assert "inf" not in shown.replace("information", "")
+    assert ("not a number" in shown) if math.isnan(bad) else ("∞" in shown)
+
+
+@pytest.mark.parametrize("rows", [((1,),), ((1, 2, 3),), ((),), ()])
+def test_rows_and_series_of_the_wrong_length_cost_nobody_a_verdict(rows):
+    table = Table(("a", "b"), rows, title="T")
+    chart = Chart(
+        title="C", x_label="x", y_label="y", x=(1, 2), series={"short": (1.0,), "long": (1.0, 2, 3)}
+    )
+    for shown in (
+        markdown(decision(), (table, chart)),
+        text(decision(), (table, chart)),
+        Section("s").add(table, chart).render(),
+    ):
+        assert "short" in shown
+        assert "long" in shown
+
+
+@pytest.mark.parametrize("hostile", ["\x1b[31mred", "a\nb", "\u202e", "\x9b31m"])
+def test_no_place_of_a_terminals_text_lets_a_control_through(hostile):
+    chart = Chart(
+        title=hostile,
+        x_label=hostile,
+        y_label=hostile,
+        x=(1,),
+        series={hostile: (1.0,)},
+        limit=(hostile, 1.0),
+    )
+    blocks = (Table((hostile,), ((hostile,),), title=hostile), Fold(hostile, (chart, Code(hostile))))
+    made = decision(
+        verdict="PASS",
+        reasons=(Reason(code=hostile, text=hostile),),
+        next_action=hostile,
+        advice=(Advice(source=hostile, verdict=hostile, text=hostile, refused=hostile),),
+    )
+    shown = text(made, blocks, replay=hostile)
+    assert not set(shown) & set("\x1b\u202e\x9b")
+    harmless = text(
+        decision(reasons=(Reason(code="x", text="x"),), advice=(Advice(source="x", verdict="x", text="x"),)),
+        (Table(("x",), (("x",),), title="x"), Fold("x", (chart, Code(hostile)))),
+        replay="x",
+    )
+    assert len(shown.splitlines()) == len(harmless.splitlines())
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False))
+def test_mermaid_gets_numbers_without_exponents_that_are_the_numbers(value):
+    chart = Chart(title="t", x_label="x", y_label="y", x=("a",), series={"s": (value,)})
+    drawn = re.search(r"^    line \[(.*)\]$", block_markdown(chart), re.MULTILINE)
+    if abs(value) >= 1e15:
+        assert drawn is None
+    else:
+        assert re.fullmatch(r"-?\d+(\.\d+)?", drawn[1])
+        assert float(drawn[1]) == pytest.approx(value, rel=1e-5, abs=1e-12)
+
+
+def test_a_limit_is_in_every_picture_of_a_chart():
+    chart = Chart(title="t", x_label="x", y_label="y", x=("a", "b"), series={"s": (1, 2)}, limit=("SLO", 0.5))
+    shown = block_markdown(chart)
+    assert "    line [0.5, 0.5]" in shown
+    assert "_In order: s, SLO._" in shown
+    assert "SLO: 0.5" in "\n".join(block_text(chart))
+    assert ">SLO</text>" in block_html(chart)
+    assert "SLO: 0.5" in block_markdown(
+        Chart(title="t", x_label="x", y_label="y", x=("a",), series={"s": (None,)}, limit=("SLO", 0.5))
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (12345.678, "12346"),
+        (1234.5, "1234"),
+        (0.12345, "0.1235"),
+        (3.0, "3"),
+        (-2, "-2"),
+        (1e15, "1e+15"),
+        (1e-9, "1e-09"),
+        (True, "yes"),
+        (False, "no"),
+        (999.96, "1000"),
+    ],
+)
+def test_numbers_are_written_as_people_write_them(value, shown):
+    assert wording.number(value) == shown
+
+
+def test_marks_are_not_piled_up_over_other_lines():
+    assert visible("e\u0301") == "e\u0301"
+    assert visible("e" + "\u0301" * 9).count("\u0301") == 4
+    assert visible("❤\ufe0f") == "❤\ufe0f"
+
+
+def test_a_text_without_end_is_cut_before_it_costs_anything():
+    """Ten megabytes take seconds when every character is looked at, and nothing of them is shown."""
+    huge = "\u202e" * 10_000_000
+    assert len(markdown_text(huge, 100)) < 2000
+    assert len(html_text(huge, 100)) < 2000
+
+
+def test_a_comment_of_reasons_alone_is_cut_at_a_row_and_says_so():
+    reasons = tuple(Reason(code=f"c{i}", text="<" * 400) for i in range(200))
+    made = comment(decision(reasons=reasons))
+    assert len(made) <= COMMENT_LIMIT
+    rows, note = made.rsplit("\n\n", 1)
+    assert "rest is in the run's summary" in note
+    assert rows.endswith(" |")
+
+
+def test_a_card_shows_the_mode_and_what_a_model_advised():
+    made = decision(mode="observe", advice=(Advice(source="m", verdict="FAIL", text="why", refused="no"),))
+    shown = Section("s").decide(made).render()
+    assert "Observing only" in shown
+    assert "(m, refused): FAIL. why no" in shown
+    assert "Advice" not in Section("s").decide(decision(mode="enforce")).render()
+
+
+def test_charts_in_a_row_stand_together_and_a_lone_one_alone():
+    chart = BLOCKS[2]
+    assert Section("s").add(chart, chart, Text("x"), chart).render().count('class="charts"') == 1
+
+
+def _labels(chart):
+    return re.findall(r'<text class="tick" x="([\d.]+)"[^>]*text-anchor="(\w+)">([^<]*)<', block_html(chart))
+
+
+@pytest.mark.parametrize("count", [1, 2, 8, 40, 900])
+@pytest.mark.parametrize("length", [1, 9, 60])
+@pytest.mark.parametrize("kind", ["line", "bar"])
+def test_labels_below_a_chart_neither_overlap_nor_leave_it(count, length, kind):
+    chart = Chart(
+        title="t",
+        x_label="x",
+        y_label="y",
+        x=tuple(str(i).zfill(length) for i in range(count)),
+        series={"s": tuple(range(count))},
+        kind=kind,
+    )
+    below = [(float(x), len(shown) * 10) for x, anchor, shown in _labels(chart) if anchor == "middle"]
+    assert below
+    assert all(at - wide / 2 >= 0 and at + wide / 2 <= 640 for at, wide in below)
+    assert all(a + wa / 2 <= b - wb / 2 for (a, wa), (b, wb) in itertools.pairwise(below))
+    if kind == "bar" and count <= 8:
+        assert len(below) == count
+
+
+@pytest.mark.parametrize(
+    "values", [(1e-12, 3e-12), (99.95, 99.97), (1.2e12, -1e12), (12_000, 14_500), (0.1, 0.3)]
+)
+@pytest.mark.parametrize("log_y", [True, False])
+def test_ticks_differ_and_fit_beside_the_axis(values, log_y):
+    chart = Chart(title="t", x_label="x", y_label="y", x=(1, 2), series={"s": values}, log_y=log_y)
+    ticks = [shown for _, anchor, shown in _labels(chart) if anchor == "end"]
+    assert len(set(ticks)) == len(ticks) >= 2
+    assert max(map(len, ticks)) <= 7
+
+
+def test_a_line_far_from_zero_is_shown_up_close_and_a_bar_never():
+    def lowest(kind):
+        chart = Chart(title="t", x_label="x", y_label="y", x=(1, 2), series={"s": (99.95, 99.97)}, kind=kind)
+        return next(shown for _, anchor, shown in _labels(chart) if anchor == "end")
+
+    assert lowest("line") == "99.95"
+    assert lowest("bar") == "0"
+
+
+def test_zero_on_a_logarithmic_axis_is_said_and_no_data_has_no_ticks():
+    chart = Chart(title="t", x_label="x", y_label="y", x=(1, 2), series={"s": (0.0, 10)}, log_y=True)
+    assert any(shown.startswith("≤ ") for _, _, shown in _labels(chart))
+    empty = block_html(Chart(title="t", x_label="x", y_label="y", x=(), series={}))
+    assert "no data" in empty
+    assert 'class="tick"' not in empty
+
+
+def test_a_seventh_series_does_not_look_like_the_first():
+    series = {f"n{i}": (float(i), 1.0) for i in range(7)}
+    shown = block_html(Chart(title="t", x_label="x", y_label="y", x=(1, 2), series=series))
+    styles = re.findall(r'<polyline class="([^"]*)"', shown)
+    assert len(set(styles)) == 7
+    assert re.findall(r'<li class="([^"]*)"', shown) == styles
