@@ -24,8 +24,8 @@ DIGEST = "sha256:" + "ab" * 32
 POLICY = """\
 rollout:
   soak-seconds: 1
-  min-excess: 0.02
-  min-slow-excess: 0.02
+  min-excess: 0.05
+  min-slow-excess: 0.05
   latency-objective-ms: 50
   latency-quantile: 0.95
   error-objective: 0.02
