@@ -11,7 +11,7 @@ import pytest
 
 from doubles.records import bundle, outcome
 from signalbox.errors import InputError
-from signalbox.ledger import FolderLedger, GitLedger, open_ledger
+from signalbox.ledger import FolderLedger, GitLedger, decision_name, open_ledger
 
 WRITER = """
 import sys
@@ -149,8 +149,6 @@ def test_a_folder_that_cannot_be_written_says_so(tmp_path):
 def test_a_run_writes_one_ref_of_its_own_and_touches_nothing_else(repository):
     ledger = GitLedger(repository, run="42-1")
     one, two = bundle(id="one"), bundle(id="two")
-    from signalbox.ledger import decision_name
-
     ref = ledger.write({decision_name(one): one, decision_name(two): two}, at=1_800_000_000)
     assert ref.startswith("refs/signalbox/ledger/42-1-")
     refs = git(repository, "for-each-ref", "--format=%(refname) %(objecttype)").splitlines()
@@ -188,8 +186,6 @@ def test_push_brings_the_ref_to_the_remote_and_a_dead_remote_loses_nothing(repos
     git(tmp_path, "init", "-q", str(local))
     ledger = GitLedger(local)
     data = bundle(id="x")
-    from signalbox.ledger import decision_name
-
     ref = ledger.write({decision_name(data): data})
     with pytest.raises(InputError, match="did not take") as caught:
         ledger.push(ref, str(tmp_path / "absent"), attempts=2, wait=0)
@@ -199,6 +195,16 @@ def test_push_brings_the_ref_to_the_remote_and_a_dead_remote_loses_nothing(repos
     ledger.push(ref, str(repository))
     assert [e.raw for e in GitLedger(repository).decisions().entries] == [data]
     assert [e.raw for e in ledger.decisions().entries] == [data]
+
+
+def test_a_password_in_a_remotes_address_is_not_repeated(repository):
+    ledger = GitLedger(repository)
+    data = bundle()
+    ref = ledger.write({decision_name(data): data})
+    with pytest.raises(InputError) as caught:
+        ledger.push(ref, "http://bot:hunter22@127.0.0.1:9/x.git", attempts=1)
+    assert "hunter22" not in str(caught.value)
+    assert "127.0.0.1" in str(caught.value)
 
 
 @pytest.mark.parametrize("bad", ["", "mlflow:x", "git:https://host/x", "git:/nowhere/at/all"])

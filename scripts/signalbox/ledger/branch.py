@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from signalbox.errors import InputError
-from signalbox.ledger.plumbing import GitRepository
+from signalbox.ledger.plumbing import GitRepository, message_of
 from signalbox.ledger.reading import Damage, Entry, Reading, collect, read_entry
 from signalbox.ledger.records import MAX_RECORD_BYTES, decision_name, guard, outcome_name
 
@@ -76,12 +76,14 @@ class GitLedger:
             done = self.repository.run("push", "--porcelain", "--", remote, f"{ref}:{ref}", check=False)
             if done.returncode == 0:
                 return
-            why = done.stderr.decode(errors="replace").strip()[-2000:]
+            why = message_of(done)
             if attempt + 1 < attempts:
                 time.sleep(wait * 2**attempt)
+        from signalbox.classify import redact
+
         raise InputError(
             "the remote did not take the records",
-            where=remote,
+            where=redact(remote),
             why=why,
             fix=f"They are kept here under {ref}. The job needs `permissions: contents: write`.",
         )

@@ -38,8 +38,7 @@ class GitRepository:
                 f"git {arguments[0]} took more than {_LIMIT_SECONDS} s", where=str(self.path)
             ) from None
         if check and done.returncode:
-            why = done.stderr.decode(errors="replace").strip()
-            raise InputError(f"git {arguments[0]} failed", where=str(self.path), why=why[-2000:])
+            raise InputError(f"git {arguments[0]} failed", where=str(self.path), why=message_of(done))
         return done
 
     def commit_files(self, ref: str, files: Mapping[str, bytes], *, message: str, seconds: int) -> None:
@@ -91,6 +90,13 @@ class GitRepository:
     def _command(self, *arguments: str) -> list[str]:
         fixed = ["core.hooksPath=/dev/null", "core.fsync=all", "gc.auto=0", "maintenance.auto=false"]
         return ["git", "-C", str(self.path), *(part for item in fixed for part in ("-c", item)), *arguments]
+
+
+def message_of(done: subprocess.CompletedProcess[bytes]) -> str:
+    """What git said on stderr, its end, without the credentials that a URL in it may carry."""
+    from signalbox.classify import redact
+
+    return redact(done.stderr.decode(errors="replace").strip()[-2000:])
 
 
 def _environment() -> dict[str, str]:
