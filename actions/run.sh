@@ -97,11 +97,11 @@ export SIGNALBOX_COMMIT=
 if [[ ${GITHUB_ACTION_REF:-} =~ ^[0-9a-f]{40}$ ]]; then SIGNALBOX_COMMIT=$GITHUB_ACTION_REF; fi
 
 arguments=()
-if [[ $script == index_tests ]]; then
-  # It starts the caller's own suite, which needs the caller's environment; python -I ignores that.
-  arguments=(-- bash -euo pipefail -c "${SUITE:?the input command is empty}")
-else
-  clean_environment
-fi
+case $script in
+  # These start the caller's own suite, which needs the caller's environment; python -I ignores that.
+  index_tests) arguments=(-- bash -euo pipefail -c "${SUITE:?the input command is empty}") ;;
+  run_shard) ;;
+  *) clean_environment ;;
+esac
 cd "$workspace"
 exec "$(interpreter "$tools/$environment")" -I "$root/scripts/$script.py" "${arguments[@]}"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +30,7 @@ def run(context: Context) -> Result:
     from signalbox.concurrency.decide import Inputs, ModuleWork, arguments, decide
     from signalbox.concurrency.show import blocks
     from signalbox.concurrency.work import work_of
+    from signalbox.decision import canonical, sha256_hex
     from signalbox.files import write_atomic
 
     settings = context.policy.settings
@@ -42,7 +45,7 @@ def run(context: Context) -> Result:
             "a matrix holds at most 256 modules", where="modules", fix="Build some of them together."
         )
     inputs = Inputs(
-        subject=context.subject(commit=context.environ.get("GITHUB_SHA", "")),
+        subject=context.subject(commit=_commit(context.args.sha or context.environ.get("GITHUB_SHA", ""))),
         work=work,
         modules=tuple(
             ModuleWork(
@@ -57,17 +60,40 @@ def run(context: Context) -> Result:
         problems=tuple(problems),
     )
     decision = decide(inputs, settings, context.policy.ref, context.stamp)
+    matrix, build = decision.outputs["matrix"], decision.outputs["concurrency_matrix"]
+    outputs = {}
     if context.args.shards_out:
-        for name, lines in arguments(inputs, settings, decision).items():
-            write_atomic(
-                Path(context.args.shards_out) / name, "".join(f"{line}\n" for line in lines).encode()
-            )
-    outputs = {
-        key: json.dumps(decision.outputs[key], separators=(",", ":"))
-        for key in ("matrix", "concurrency_matrix")
+        files = {
+            name: "".join(f"{line}\n" for line in lines).encode()
+            for name, lines in arguments(inputs, settings, decision).items()
+        }
+        matrix = named(matrix, files, inputs.subject.commit)
+        files["shards.json"] = canonical(matrix)
+        for name, data in files.items():
+            write_atomic(Path(context.args.shards_out) / name, data)
+        outputs["shards-sha256"] = sha256_hex(files["shards.json"])
+    outputs |= {
+        "matrix": json.dumps(matrix, separators=(",", ":")),
+        "concurrency_matrix": json.dumps(build, separators=(",", ":")),
+        "runners": str(decision.outputs["runners"]),
+        "builds": str(len(build["include"])),
+        "pytest": str(any(entry["tests"] for entry in matrix["include"])).lower(),
     }
-    outputs["runners"] = str(decision.outputs["runners"])
     return Result(decision=decision, inputs=inputs, blocks=blocks(inputs, decision), outputs=outputs)
+
+
+def named(matrix: dict[str, Any], files: Mapping[str, bytes], commit: str) -> dict[str, Any]:
+    """The matrix with, for each shard, the artifact that it will leave and the sha256 of its file of tests.
+
+    The names say which shard of how many for which commit, so that score_artifact.py misses none.
+    """
+    from signalbox.decision import sha256_hex
+
+    rows = []
+    for entry in matrix["include"]:
+        artifact = f"signalbox-results-tests-{entry['shard']}-of-{entry['shards']}-{commit}".rstrip("-")
+        rows.append({**entry, "artifact": artifact, "sha256": sha256_hex(files[entry["file"]])})
+    return {"include": rows}
 
 
 def _runners(given: str) -> int | None:
@@ -76,6 +102,12 @@ def _runners(given: str) -> int | None:
     if not given.isdecimal() or not 1 <= int(given) <= 256:
         raise InputError(f"{given!r} is not a number of runners", where="--max-runners", fix="Give 1 to 256.")
     return int(given)
+
+
+def _commit(given: str) -> str:
+    if given and not re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", given):
+        raise InputError("this is not a full commit id", where="--sha", why=repr(given[:80]))
+    return given
 
 
 def _plan(name: str) -> dict[str, Any]:
@@ -156,7 +188,10 @@ def main() -> int:
         "--queue", metavar="URL", help="jobs waiting: github:owner/name, or a URL that answers JSON"
     )
     command.option("--max-runners", metavar="N", help="at most so many runners (default: the policy's)")
-    command.option("--shards-out", metavar="DIR", help="write one file of pytest arguments per shard")
+    command.option(
+        "--shards-out", metavar="DIR", help="write one file of pytest arguments per shard, and shards.json"
+    )
+    command.option("--sha", metavar="COMMIT", help="the commit the tests will run on (default: the run's)")
     return command.run(run)
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = """
 examples:
-  post_comment.py --decisions artifacts --head "mallory:feature" --commit 0123456789abcdef…
+  post_comment.py --decisions artifacts --head "mallory:feature" --sha 0123456789abcdef…
 
 For workflow_run: the run that computed the plan held no write grant, this one runs none of its code.
 A decision counts only if it is a test plan for this repository and exactly this commit; its text is escaped.
@@ -31,16 +31,16 @@ def run(context: Context) -> Result:
     from signalbox.render.markdown import comment
 
     args = context.args
-    if not _COMMIT.fullmatch(args.commit):
-        raise InputError("this is no full commit id", where="--commit", why=repr(args.commit[:60]))
+    if not _COMMIT.fullmatch(args.sha):
+        raise InputError("this is no full commit id", where="--sha", why=repr(args.sha[:60]))
     if not _HEAD.fullmatch(args.head):
         raise InputError("this is no owner:branch", where="--head", why=repr(args.head[:60]))
     with GitHub.from_environ(context.environ) as client:
-        decision = _decision(Path(args.decisions), client.repository, args.commit)
-        number = _pull(client, args.head, args.commit)
+        decision = _decision(Path(args.decisions), client.repository, args.sha)
+        number = _pull(client, args.head, args.sha)
         if number is None:
             return Result(
-                text=f"no open pull request of {args.head} stands at {args.commit}: nothing to comment"
+                text=f"no open pull request of {args.head} stands at {args.sha}: nothing to comment"
             )
         made = client.upsert_comment(number, "test-selection", comment(decision))
     return Result(text=f"commented on #{number}: {made.url}", outputs={"comment": made.url})
@@ -79,7 +79,7 @@ def main() -> int:
     command = Command("post_comment", __doc__ or "", epilog=EXAMPLES)
     command.option("--decisions", metavar="DIR", help="the artifacts of the run that computed the plan")
     command.option("--head", metavar="OWNER:BRANCH", help="where the pull request comes from")
-    command.option("--commit", metavar="SHA", help="the commit the plan must be for")
+    command.option("--sha", metavar="SHA", help="the commit the plan must be for")
     return command.run(run)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import subprocess
 import sys
@@ -83,13 +84,13 @@ class Run:
 
     def explain(self) -> str:
         """What a person needs to see when an assertion on this run fails."""
+        shown = ("raw_output", "jobResult", "command")
+        shown = ("raw_output", "jobResult", "command")
         keep = [
             f"{e.get('job', '')} [{e.get('step', '')[:40]}] {e['msg'].rstrip()}"
             for e in self.events
-            if e.get("raw_output")
-            or e.get("jobResult")
-            or e.get("command")
-            or e.get("stepResult") == "failure"
+            if (any(e.get(k) for k in shown) or e.get("stepResult") == "failure")
+            and e.get("command") not in ("set-output", "summary")
         ]
         return "\n".join([*keep[-150:], self.raw[-3000:]])
 
@@ -208,12 +209,21 @@ class Runner:
             command += ["--env", f"{name}={value}"]
         for mapping in library.mappings(self.copy):
             command += ["--local-repository", mapping]
-        kept = {"PATH": os.environ["PATH"], "HOME": str(self.folder), "LANG": "C.UTF-8"}
+        kept = {"PATH": f"{self._bin()}:{os.environ['PATH']}", "HOME": str(self.folder), "LANG": "C.UTF-8"}
         kept |= {k: v for k, v in os.environ.items() if k.endswith(("_CERT_FILE", "_CERT_DIR", "_CA_BUNDLE"))}
         done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, env=kept)
         events = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
         raw = done.stderr + "".join(f"{x}\n" for x in done.stdout.splitlines() if not x.startswith("{"))
         return Run(done.returncode, events, raw, self.folder / "store")
+
+    def _bin(self) -> Path:
+        """A folder whose ``python`` is the caller's interpreter: one that has pytest."""
+        program = self.folder / "bin" / "python"
+        if not program.exists():
+            program.parent.mkdir()
+            program.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+            program.chmod(0o755)
+        return program.parent
 
     def call(self, repository: Repository, workflow: str, inputs: dict[str, Any], **how: Any) -> Run:
         """Call a reusable workflow as an adopter does, from a workflow of the repository's own.
@@ -243,6 +253,46 @@ class Runner:
         path.write_text((self.copy / ".github/workflows" / workflow).read_text())
         how.setdefault("permissions", asked(path))
         payload = {"inputs": {name: str(value) for name, value in inputs.items()}}
+        return self.run(repository, path.relative_to(repository.path), payload=payload, **how)
+
+    def only(
+        self,
+        repository: Repository,
+        workflow: str,
+        jobs: list[str],
+        answers: dict[str, tuple[str, dict[str, str]]],
+        **how: Any,
+    ) -> Run:
+        """Run some jobs of a workflow, the jobs they need answering as given: (result, outputs).
+
+        For what act cannot show: jobs that follow a called workflow that failed. ``needs`` stands in
+        expressions only, so its values are written in there; everything else of the jobs is left as it is.
+        """
+        body = read(self.copy / ".github/workflows" / workflow)
+        kept = {name: body["jobs"][name] for name in jobs}
+        values = {f"{job}.result": result for job, (result, _) in answers.items()}
+        for job, (_, outputs) in answers.items():
+            values |= {f"{job}.outputs.{name}": value for name, value in outputs.items()}
+
+        def known(match: re.Match[str]) -> str:
+            return match[0] if match[1].split(".")[0] in jobs else f"'{values.get(match[1], '')}'"
+
+        def settle(tree: Any) -> Any:
+            if isinstance(tree, dict):
+                return {key: settle(value) for key, value in tree.items()}
+            if isinstance(tree, list):
+                return [settle(value) for value in tree]
+            if isinstance(tree, str):
+                return re.sub(r"needs\.([\w-]+(?:\.outputs)?\.[\w-]+)", known, tree)
+            return tree
+
+        for name, job in kept.items():
+            kept[name] = settle(job) | {"needs": [n for n in _listed(job.get("needs")) if n in jobs]}
+        path = repository.path / ".github/workflows" / workflow
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps({"on": body["on"], "jobs": kept}))
+        how.setdefault("permissions", asked(path))
+        payload = {"inputs": how.pop("inputs", {})}
         return self.run(repository, path.relative_to(repository.path), payload=payload, **how)
 
     def leave_artifact(self, name: str, files: dict[str, bytes], run: str = RUN_ID) -> int:
@@ -286,6 +336,10 @@ class Runner:
             return self.run(repository, path.relative_to(repository.path), **how)
         finally:
             path.unlink()
+
+
+def _listed(value: Any) -> list[str]:
+    return [value] if isinstance(value, str) else list(value or [])
 
 
 def expression(text: str) -> str:

@@ -1,0 +1,162 @@
+"""The whole path: from a push to a record, reviewed and deployed; and every way on which nothing moves."""
+
+import pytest
+import shop
+from test_deploy import LOOKS
+
+from doubles.rollout_rig import POLICY, proxy_rig, proxy_share
+
+FILES = shop.FILES | {".github/signalbox.yml": shop.POLICY + POLICY + LOOKS + "  slices: [50, 100]\n"}
+
+
+@pytest.fixture
+def reviewed(github):
+    """The repository's environments, and grace's review of the run."""
+
+    def make(reviewers=1):
+        repository = github.state.repositories["acme/shop"]
+        rule = {"id": 1, "type": "required_reviewers", "prevent_self_review": True, "reviewers": []}
+        rule["reviewers"] = [
+            {"type": "User", "reviewer": {"login": "grace", "id": 7}} for _ in range(reviewers)
+        ]
+        rules = [rule] if reviewers else []
+        repository.environments.append({"id": 1, "name": "promotion-review", "protection_rules": rules})
+        github.add_run("acme/shop")
+        repository.runs[-1]["id"] = 4242
+        repository.runs[-1]["approvals"] = [
+            {"state": "approved", "user": "grace", "environments": ["promotion-review"]}
+        ]
+
+    return make
+
+
+def records(github):
+    git = github.state.git("acme/shop")
+    refs = git.line("for-each-ref", "--format=%(refname)", "refs/signalbox/").split()
+    names = [name for ref in refs for name in git.line("ls-tree", "-r", "--name-only", ref).split()]
+    return sorted(name.split("/")[-1].rsplit("-", 5)[0] for name in names)
+
+
+def test_a_push_is_reviewed_deployed_and_recorded(runner, repository, github, reviewed, tmp_path):
+    made = repository(FILES)
+    made.commit("slower", {"shop/price.py": shop.SLOWER})
+    reviewed()
+    with proxy_rig(tmp_path) as rig:
+        arms = {"canary": rig.canary, "baseline": rig.baseline}
+        inputs = {
+            "environment": "staging",
+            "deployment": "web",
+            "traffic": rig.traffic,
+            "metrics": "\n".join(f"{arm}=http://127.0.0.1:{port}/metrics" for arm, port in arms.items()),
+        }
+        run = runner.call(made, "path-to-production.yml", inputs, timeout=200)
+        assert run.code == 0, run.explain()
+        assert proxy_share(rig) == 100
+    called = run.outputs("called")
+    assert called["decision"] == "manual-review"
+    # act hands on a nested call's outputs only when a plain job follows it, so this is read where it was set.
+    assert run.outputs("monitor")["verdict"] == "proceed"
+    assert run.result("review") == run.result("guard") == run.result("index") == "success"
+    assert set(records(github)) >= {"concurrency", "promotion", "rollout", "test-plan"}
+    assert run.outputs("record")["missing"] == "0"
+
+
+def test_observing_decides_reports_records_and_moves_nothing(runner, repository, github):
+    made = repository(shop.FILES | {".github/signalbox.yml": shop.POLICY.replace("enforce", "observe")})
+    made.commit("slower", {"shop/price.py": shop.SLOWER})
+    inputs = {"environment": "production", "traffic": "proxy:http://127.0.0.1:9"}
+    run = runner.start(made, "path-to-production.yml", inputs)
+    assert run.code == 0, run.explain()
+    assert run.result("deploy") == run.result("review") == "skipped"
+    assert "nothing moves" in " ".join(run.annotations("notice"))
+    assert records(github) == ["concurrency", "promotion", "test-plan"]
+
+
+ANSWERS = {
+    "select": ("success", {"runners": "2", "builds": "0", "pytest": "true", "bundle-sha256s": ""}),
+    "check": ("success", {}),
+    "artifact": ("success", {"digest": "sha256:" + "ab" * 32}),
+    "score": ("success", {"verdict": "auto-promote", "mode": "enforce"}),
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "way"),
+    [
+        ({}, "deploy"),
+        ({"score": ("success", {"verdict": "manual-review", "mode": "enforce"})}, "review"),
+        ({"score": ("success", {"verdict": "auto-promote", "mode": "observe"})}, "none"),
+        ({"score": ("success", {"verdict": "block", "mode": "advise"})}, "none"),
+        ({"score": ("success", {"verdict": "", "mode": "observe"})}, "none"),
+        ({"score": ("failure", {"verdict": "block", "mode": "enforce"})}, ""),
+        ({"score": ("success", {"verdict": "", "mode": "enforce"})}, ""),
+        ({"score": ("skipped", {})}, ""),
+        ({"score": ("success", {"verdict": "proceed", "mode": "enforce"})}, ""),
+        ({"check": ("failure", {})}, ""),
+        ({"check": ("skipped", {})}, ""),
+    ],
+)
+def test_only_a_verdict_that_permits_finds_a_way(runner, repository, change, way):
+    inputs = {"traffic": "proxy:http://127.0.0.1:9"}
+    made = repository({"a": "b"})
+    run = runner.only(made, "path-to-production.yml", ["promotion"], ANSWERS | change, inputs=inputs)
+    assert run.outputs("way").get("way", "") == way, run.explain()
+    assert (run.result("promotion") == "success") is bool(way)
+
+
+def test_without_traffic_to_move_nothing_is_deployed(runner, repository):
+    run = runner.only(repository({"a": "b"}), "path-to-production.yml", ["promotion"], ANSWERS)
+    assert run.outputs("way")["way"] == "none"
+
+
+def test_a_review_that_nobody_guards_stops_before_it_is_asked_for(runner, repository, reviewed):
+    made = repository({"a": "b"})
+    reviewed(reviewers=0)
+    answers = ANSWERS | {"promotion": ("success", {"way": "review"})}
+    run = runner.only(made, "path-to-production.yml", ["guard", "review"], answers)
+    assert run.result("guard") == "failure"
+    assert run.result("review") == "skipped"
+    assert "no required reviewers" in " ".join(run.annotations("error"))
+
+
+@pytest.mark.parametrize("result", ["failure", "skipped", "cancelled"])
+def test_no_review_no_deployment(runner, repository, result):
+    answers = ANSWERS | {"promotion": ("success", {"way": "review"}), "review": (result, {})}
+    run = runner.only(repository({"a": "b"}), "path-to-production.yml", ["deploy"], answers)
+    assert run.result("deploy") == "skipped"
+    assert not run.calls
+
+
+def test_decisions_are_recorded_when_everything_before_failed(runner, repository, github):
+    from bundles import bundle
+
+    name, data = bundle()
+    runner.leave_artifact(f"signalbox-decision-{name}", {name: data})
+    answers = dict.fromkeys(("select", "check", "artifact", "score", "promotion", "deploy"), ("failure", {}))
+    run = runner.only(repository({"a": "b"}), "path-to-production.yml", ["feedback"], answers)
+    assert run.code == 0, run.explain()
+    assert records(github) == ["promotion"]
+
+
+@pytest.mark.parametrize(
+    ("built", "given", "good"),
+    [
+        ({}, "", True),
+        ({"app.bin": b"x"}, "", True),
+        ({"digest": b"sha256:" + b"cd" * 32}, "", True),
+        ({"digest": b"latest; touch /tmp/x"}, "", False),
+        ({}, "sha256:" + "ef" * 32, True),
+        ({}, "latest", False),
+    ],
+)
+def test_the_artifact_is_named_by_a_digest_or_not_at_all(runner, repository, built, given, good):
+    made = repository({"a": "b"})
+    if built:
+        runner.leave_artifact("signalbox-build-app", built)
+    run = runner.only(made, "path-to-production.yml", ["artifact"], ANSWERS, inputs={"digest": given})
+    digest = run.outputs("digest").get("digest", "")
+    assert (run.result("artifact") == "success") is good is bool(digest), run.explain()
+    if given:
+        assert digest in (given, "")
+    if "digest" in built and good:
+        assert digest == built["digest"].decode()
