@@ -35,7 +35,7 @@ _DAY = 86_400.0
 def decide(inputs: Inputs, settings: Settings, policy: PolicyRef, stamp: Stamp) -> Decision:
     """Make the plan. Anything not known widens it, and advice can only widen it by one step."""
     kinds = _Kinds(inputs.change.files, settings)
-    risk = assess(inputs.change, kinds.code, len(kinds.tests), kinds.cross_cutting, kinds.sensitive)
+    risk = assess(inputs.change, kinds.source, len(kinds.tests), kinds.cross_cutting, kinds.sensitive)
     reasons = _widening(inputs, settings, kinds, risk, stamp)
     ruled = strictest(KIND, [TARGETED, *(r.effect for r in reasons if r.effect)])
     verdict, advice = take_advice(KIND, ruled, inputs.advice)
@@ -87,6 +87,7 @@ class _Kinds:
         self.docs = [f for f in files if _first(f.path, policy.docs_paths)]
         self.code = [f for f in files if not _first(f.path, policy.docs_paths)]
         self.tests = [f for f in self.code if _first(f.path, policy.test_paths)]
+        self.source = [f for f in self.code if f not in self.tests]
         # Of new files only those that pytest finds by their name can be run by naming them.
         self.new_tests = [
             f.path

@@ -37,7 +37,7 @@ class Risk(msgspec.Struct, frozen=True):
 def assess(
     change: ChangeFacts, code: Sequence[FileFact], tests_changed: int, cross_cutting: str, sensitive: str
 ) -> Risk:
-    """Judge the ``code`` files of a change (documentation left out).
+    """Judge the ``code`` files of a change (documentation and tests left out).
 
     ``cross_cutting`` and ``sensitive`` name the first path of that kind; either makes the tier high.
     """

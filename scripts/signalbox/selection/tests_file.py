@@ -41,12 +41,12 @@ def plan_lines(
     paths = [path for suite in plan["suites"] if suite["how"] == "all" for path in suite["paths"]]
     lines = [_safe(path) for path in [*paths, *plan["new_test_files"]]]
     chosen = [test for test in plan["tests"] if not _below(_file(test, rootdir), paths)]
-    lines += _grouped(chosen, known, rootdir)
+    lines += grouped(chosen, known, rootdir)
     lines = [_relative(line, invocation) for line in dict.fromkeys(lines)]
     return lines or [_relative(line, invocation) for line in full_lines(settings, present, ())]
 
 
-def _grouped(chosen: Sequence[str], known: Mapping[str, tuple[str, str]], rootdir: str) -> list[str]:
+def grouped(chosen: Sequence[str], known: Mapping[str, tuple[str, str]], rootdir: str) -> list[str]:
     """Whole files and whole functions where every known test of them is chosen, node ids otherwise."""
     total: dict[str, int] = {}
     for test in known:
