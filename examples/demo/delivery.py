@@ -47,11 +47,14 @@ class Shard:
 class Delivery:
     """Takes the commit that a patch makes from diff to recorded outcome.
 
-    `reached` is the canary's percent of the traffic at the end.
+    `story` is what a reader of the report should know beforehand; `reached` the canary's percent of the
+    traffic at the end.
     """
 
-    def __init__(self, shop: Shop, name: str, patch: Path, slices: str, slice_seconds: float) -> None:
-        self.shop, self.name, self.patch = shop, name, patch
+    def __init__(
+        self, shop: Shop, name: str, patch: Path, story: str, *, slices: str, slice_seconds: float
+    ) -> None:
+        self.shop, self.name, self.patch, self.story = shop, name, patch, story
         self.slices, self.slice_seconds = slices, slice_seconds
         self.folder = shop.out / name
         self.journal = Journal(shop.console, shop.children, shop.root)
@@ -125,7 +128,7 @@ class Delivery:
         self.base = repository.head()
         self.commit = repository.commit_patch(self.patch)
         self.subject = repository.git("log", "-1", "--format=%s")
-        self.diff = repository.git("show", "--format=%h %an%n%n    %B", "--stat", "--patch", self.commit)
+        self.diff = repository.git("show", "--format=medium", "--stat", "--patch", self.commit)
         author = repository.git("log", "-1", "--format=%an")
         self.shop.console.chapter(f"“{self.subject}”, {self.commit[:12]} by {author}")
 

@@ -10,6 +10,7 @@ from delivery import Delivery
 from journal import Step
 from shop import Shop
 
+from signalbox import promotion
 from signalbox.files import write_atomic
 from signalbox.render import Block, Chart, Code, Fold, Table, Text
 from signalbox.render.html import Section, page
@@ -90,12 +91,33 @@ def _failed(delivery: Delivery) -> str:
 def _delivery(delivery: Delivery) -> Section:
     decisions = delivery.decisions
     section = Section(delivery.subject)
-    section.add(Fold("The change", (Code(delivery.diff, "diff"),)))
-    section.decide(decisions["test-plan"])
+    section.add(Text(delivery.story), Fold("The change", (Code(delivery.diff, "diff"),)))
+    section.decide(decisions["test-plan"], *_selection(delivery))
     section.decide(decisions["concurrency"], _shards(delivery))
-    section.decide(decisions["promotion"], _approval(delivery))
+    section.decide(decisions["promotion"], _approval(delivery), Fold("The score", _score(delivery)))
     section.decide(decisions["rollout"], *_charts(delivery), _looks(delivery))
     return section.add(Fold("Every command, as it was typed", tuple(_commands(delivery.journal.steps))))
+
+
+def _selection(delivery: Delivery) -> list[Block]:
+    plan = delivery.decisions["test-plan"].outputs["test_plan"]
+    suites = tuple((suite["name"], suite["how"], suite["why"]) for suite in plan["suites"])
+    risk = delivery.decisions["test-plan"].outputs["risk"]["features"]
+    moved = tuple((feature["name"], feature["value"], feature["points"]) for feature in risk[:3])
+    skipped = f"{plan['skipped_tests']} of {plan['known_tests']} tests were left out: nothing that they execute or read is changed."
+    return [
+        Text("Everything ran." if plan["full_suite"] else skipped),
+        Table(("Suite", "Runs", "Because"), suites),
+        Fold("What moved the risk tier", (Table(("Feature", "Value", "Points"), moved),)),
+    ]
+
+
+def _score(delivery: Delivery) -> tuple[Text | Code | Table | Chart, ...]:
+    """What the scorer shows; its own folds are opened, since a fold holds none."""
+    shown = promotion.blocks(delivery.decisions["promotion"])
+    return tuple(
+        inner for block in shown for inner in (block.blocks if isinstance(block, Fold) else (block,))
+    )
 
 
 def _shards(delivery: Delivery) -> Table:

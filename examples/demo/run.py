@@ -30,6 +30,13 @@ MARK = ".signalbox-demo"
 """In a folder that the demo made, and may therefore empty."""
 
 
+STORIES = {
+    "good": "A small change that does what it says.",
+    "bad": "A change that its tests cannot fault: they make three payments in a row, and the payment "
+    "provider hangs up after eight. In production every ninth on a connection waits for 0.75 s and fails.",
+}
+
+
 @dataclass(frozen=True)
 class Options:
     """How the demo runs."""
@@ -97,8 +104,17 @@ def _deliver(console: Console, children: Children, options: Options) -> int:
     console.say(f"Everything is kept in {console.path(str(options.out))}. Nothing leaves this machine.")
     shop = Shop(console, children, ROOT, options.out, options.rate)
     shop.open()
-    good = Delivery(shop, "good", HERE / "changes" / "good.patch", options.slices, options.slice_seconds)
-    bad = Delivery(shop, "bad", HERE / "changes" / "bad.patch", options.slices, options.slice_seconds)
+    good, bad = (
+        Delivery(
+            shop,
+            name,
+            HERE / "changes" / f"{name}.patch",
+            story,
+            slices=options.slices,
+            slice_seconds=options.slice_seconds,
+        )
+        for name, story in STORIES.items()
+    )
     for delivery in (good, bad):
         delivery.run()
     children.stop_all()

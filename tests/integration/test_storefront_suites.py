@@ -6,9 +6,13 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from signalbox import config
 
 STOREFRONT = Path(__file__).parents[2] / "examples" / "storefront"
+sys.path.append(str(STOREFRONT.parent / "demo"))
+
+from repository import Repository  # noqa: E402
 
 
 @pytest.mark.parametrize("suite", ["unit", "integration", "contract", "performance"])
@@ -24,18 +28,20 @@ def test_suite_passes(suite, tmp_path):
     assert "passed" in done.stdout
 
 
-def test_pairs_measures_both_checkouts_in_pairs(tmp_path):
+def test_the_benchmark_runs_in_pairs_of_two_revisions(tmp_path):
+    shop = Repository.make(tmp_path / "shop", STOREFRONT)
+    base = shop.head()
+    shop.commit_patch(STOREFRONT.parent / "demo" / "changes" / "good.patch")
     out = tmp_path / "pairs.json"
-    subprocess.run(
-        [sys.executable, "tests/performance/pairs.py", "--baseline", ".", "--pairs", "2", "--out", str(out)],
-        cwd=STOREFRONT,
-        check=True,
-        timeout=120,
-    )
-    (benchmark,) = json.loads(out.read_text())["benchmarks"]
-    assert benchmark["name"] == "quote"
-    assert [len(pair) for pair in benchmark["pairs"]] == [2, 2]
-    assert all(seconds > 0 for pair in benchmark["pairs"] for seconds in pair)
+    script = [sys.executable, "-I", str(STOREFRONT.parents[1] / "scripts" / "bench_pairs.py")]
+    options = ["--repo", str(shop.folder), "--baseline", base, "--pairs", "2", "--pairs-out", str(out)]
+    benchmark = [sys.executable, "tests/performance/bench_quote.py"]
+    done = subprocess.run([*script, *options, "--", *benchmark], capture_output=True, text=True, timeout=120)
+    assert out.exists(), done.stderr
+    report = json.loads(out.read_text())
+    assert (report["baseline"], report["candidate"]) == (base, shop.head())
+    assert [len(pair) for pair in report["benchmarks"]["quote"]] == [2, 2]
+    assert all(seconds > 0 for pair in report["benchmarks"]["quote"] for seconds in pair)
 
 
 def test_the_caller_is_short_and_is_what_the_readme_shows():

@@ -1,4 +1,4 @@
-"""Work is counted here, not time: a count cannot be disturbed by a busy machine. Time: see `pairs.py`."""
+"""Work is counted here, which no busy machine can disturb; `bench_quote.py` measures time."""
 
 import sys
 
