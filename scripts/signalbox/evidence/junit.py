@@ -29,6 +29,8 @@ _SKIPPED = frozenset(
 )
 _RERUN = frozenset({"flakyfailure", "flakyerror", "rerunfailure", "rerunerror"})
 _CHILDREN = frozenset({"failure", "error", "skipped", "disabled", "ignored"}) | _RERUN
+# Linters write one case per place, so the place is part of what a case is.
+_IDENTITY = ("file", "classname", "name", "line", "column")
 _PASS, _SKIP, _FAIL, _UNKNOWN = 0, 1, 2, 3
 _NAMES_KEPT = 20
 
@@ -135,7 +137,7 @@ class _Handler:
         return outcome
 
     def _remember(self, suite: _Suite, attributes: dict[str, str], outcome: int) -> None:
-        parts = [attributes.get(key, "") for key in ("file", "classname", "name")]
+        parts = [attributes.get(key, "") for key in _IDENTITY]
         identity = "\0".join([*(s.name for s in self.suites), *parts]).encode(errors="replace")
         digest = hashlib.blake2b(identity, digest_size=8).digest()
         self.seen[digest[0]].append(int.from_bytes(digest, "big") & ~3 | outcome)

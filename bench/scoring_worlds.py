@@ -1,0 +1,119 @@
+"""Simulated histories for bench/scoring.py: artifacts that are good or bad, and scores that half know it."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from statistics import NormalDist
+
+from signalbox.stats.conformal import threshold
+
+REVIEW_FROM = 0.75
+
+
+@dataclass(frozen=True)
+class World:
+    """``bad``: share of artifacts that would turn out bad. ``auc``: how well scores tell them apart."""
+
+    bad: float
+    auc: float
+
+    @property
+    def name(self) -> str:
+        """For tables."""
+        return f"{100 * self.bad:g}% bad, AUC {self.auc:g}"
+
+    def item(self, rng: random.Random) -> tuple[float, bool]:
+        """One artifact: two normal signals of equal spread, and the score is what it should be: P(clean)."""
+        is_bad = rng.random() < self.bad
+        distance = 2**0.5 * NormalDist().inv_cdf(self.auc)
+        z = rng.gauss(0.0 if is_bad else distance, 1.0)
+        clean = (1 - self.bad) * NormalDist(distance).pdf(z)
+        return clean / (clean + self.bad * NormalDist().pdf(z)), is_bad
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Shares over histories: promoted by itself; promoted and bad; bad among the promoted."""
+
+    auto: float
+    auto_bad: float
+    bad_if_auto: float
+
+
+def conformal(world: World, n: int, alpha: float, runs: int, seed: int) -> Outcome:
+    """Each run draws its own ``n`` recorded outcomes and one new artifact."""
+    rng = random.Random(seed)
+
+    def accepts(past: list[tuple[float, bool]], score: float) -> bool:
+        at = threshold(past, alpha)
+        return at is not None and score >= at
+
+    return _play(world, n, runs, rng, accepts)
+
+
+def fixed(world: World, at: float, runs: int, seed: int) -> Outcome:
+    """A fixed threshold, whatever was recorded."""
+    return _play(world, 0, runs, random.Random(seed), lambda _, score: score >= at)
+
+
+def _play(world: World, n: int, runs: int, rng: random.Random, accepts: object) -> Outcome:
+    auto = auto_bad = 0
+    for _ in range(runs):
+        past = [world.item(rng) for _ in range(n)]
+        score, is_bad = world.item(rng)
+        if accepts(past, score):  # type: ignore[operator]
+            auto += 1
+            auto_bad += is_bad
+    return Outcome(auto / runs, auto_bad / runs, auto_bad / auto if auto else 0.0)
+
+
+def artifact(rng: random.Random) -> tuple[dict[str, float], float]:
+    """Features of an artifact, and its true probability of being clean (not the shipped model's)."""
+    from signalbox.stats.logistic import sigmoid
+
+    values = {
+        "skipped_share": rng.choice((0, 0, 0.05, 0.2)) * rng.random(),
+        "flaky_share": rng.choice((0, 0, 0, 0.05)) * rng.random(),
+        "uncovered_share": 0.4 * rng.random(),
+        "coverage_drop": rng.choice((0, 0, 2)) * rng.random(),
+        "new_medium": rng.choice((0, 0, 0.7, 1.1)),
+        "risk": rng.choice((0.0, 0.5, 1.0)),
+    }
+    truth = 3.0 - 6 * values["skipped_share"] - 30 * values["flaky_share"] - 0.2 * values["uncovered_share"]
+    truth -= 0.5 * values["coverage_drop"] + 0.9 * values["new_medium"] + 1.2 * values["risk"]
+    return {name: value for name, value in values.items() if value}, sigmoid(truth)
+
+
+def calibration_error(n: int, seed: int, held_out: int = 5000, bins: int = 10) -> tuple[float, float]:
+    """Expected calibration error of the refitted and of the shipped model on artifacts neither has seen."""
+    from signalbox.config.scoring import Scoring
+    from signalbox.promotion import Past
+    from signalbox.promotion.calibrate import calibrate
+    from signalbox.promotion.score import row, shipped_model
+    from signalbox.stats.logistic import linear, sigmoid
+
+    rng = random.Random(seed)
+    past = []
+    for index in range(n):
+        features, clean = artifact(rng)
+        past.append(
+            Past(features=features, label="clean" if rng.random() < clean else "bad", at=f"{index:06}")
+        )
+    scoring = Scoring(auto_promote_at="calibrated")
+    models = (calibrate(past, scoring).model, shipped_model(scoring))
+    tests = [artifact(rng) for _ in range(held_out)]
+    outcomes = [rng.random() < clean for _, clean in tests]
+    errors = []
+    for model in models:
+        told = [sigmoid(linear(model, row(features))[0]) for features, _ in tests]
+        ordered = sorted(zip(told, outcomes, strict=True))
+        size = held_out // bins
+        error = 0.0
+        for start in range(0, held_out, size):
+            group = ordered[start : start + size]
+            mean = sum(p for p, _ in group) / len(group)
+            share = sum(o for _, o in group) / len(group)
+            error += abs(mean - share) * len(group) / held_out
+        errors.append(error)
+    return errors[0], errors[1]
