@@ -175,7 +175,8 @@ DETECTORS: tuple[Detector, ...] = (
     ),
     _secret(
         "connection-string",
-        r"(?i)(?<![a-z0-9+.-])[a-z][a-z0-9+.-]{1,30}+://[^\s:/@\"'<>]{0,128}+:([^\s@/\"'<>]{1,256}+)@",
+        r"(?i)(?<![a-z0-9+.-])[a-z][a-z0-9+.-]{1,30}+://(?:(?!\[redacted:)[^\s:/@\"'<>\0]){0,128}+:"
+        r"((?:(?!\[redacted:)[^\s@/\"'<>\0]){1,256}+)@",
         "://",
         accept=_is_password,
     ),
@@ -185,7 +186,7 @@ DETECTORS: tuple[Detector, ...] = (
         data_class=DataClass.RESTRICTED,
         pattern=re.compile(
             r"(?i)(?:password|passwd|passphrase|secret|token|api[_-]?key|access[_-]?key|account[_-]?key"
-            r"|private[_-]?key|credentials?)[\"']?\s{0,4}(?:=>|:=|={1,2}|:)\s{0,4}[\"'`]?([^\s\"'`,;)}\]]{8,512}+)"
+            r"|private[_-]?key|credentials?)[\"']?\s{0,4}(?:=>|:=|={1,2}|:)\s{0,4}[\"'`]?((?:(?!\[redacted:)[^\s\"'`,;)}\]\0]){8,512}+)"
         ),
         hints=("passw", "passphrase", "secret", "token", "key", "credential"),
         accept=_looks_random,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import bisect
 import hashlib
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -65,19 +64,18 @@ def scan(
     `today` (YYYY-MM-DD) decides which waivers still hold; without it none does.
     """
     waived = {(w.fingerprint, w.detector) for w in waivers if today and w.expires >= today}
-    taken: list[tuple[int, int]] = []
     found: list[tuple[int, int, Detector, str]] = []
-    lowered = text.lower()
+    lowered, unseen = text.lower(), text
     for detector in detectors:
         if detector.hints and not any(hint in lowered for hint in detector.hints):
             continue
-        for start, end in _matches(detector, text):
-            value = text[start:end]
-            mark = fingerprint(value)
-            if (mark, "") in waived or (mark, detector.name) in waived or _overlaps(taken, start, end):
-                continue
-            bisect.insort(taken, (start, end))
-            found.append((start, end, detector, mark))
+        taken = []
+        for start, end in _matches(detector, unseen):
+            mark = fingerprint(text[start:end])
+            if (mark, "") not in waived and (mark, detector.name) not in waived:
+                taken.append((start, end))
+                found.append((start, end, detector, mark))
+        unseen = _blank(unseen, taken)
     return _with_lines(text, sorted(found, key=lambda item: item[0]))
 
 
@@ -139,20 +137,30 @@ def redact_tree(value: Any, *, exact_only: bool = False) -> tuple[Any, tuple[str
 
 def _matches(detector: Detector, text: str) -> Iterable[tuple[int, int]]:
     group = 1 if detector.pattern.groups else 0
-    seen_to = 0
-    for low in range(0, max(len(text), 1), _WINDOW):
+    at = 0
+    while at <= len(text):
         # pos/endpos, not slices: a look-behind still sees the character before the window.
-        for match in detector.pattern.finditer(text, low, low + _WINDOW + _OVERLAP):
-            start, end = match.span(group)
-            if start < seen_to or (detector.accept is not None and not detector.accept(text[start:end])):
-                continue
-            seen_to = end
+        low = at - at % _WINDOW
+        match = detector.pattern.search(text, at, low + _WINDOW + _OVERLAP)
+        if match is None:
+            at = low + _WINDOW
+            continue
+        start, end = match.span(group)
+        if detector.accept is None or detector.accept(text[start:end]):
             yield start, end
+            at = max(match.end(), at + 1)
+        else:
+            # What was turned down may have swallowed the beginning of what would be accepted.
+            at = match.start() + 1
 
 
-def _overlaps(taken: list[tuple[int, int]], start: int, end: int) -> bool:
-    at = bisect.bisect_left(taken, (start, start))
-    return (at < len(taken) and taken[at][0] < end) or (at > 0 and taken[at - 1][1] > start)
+def _blank(text: str, spans: Sequence[tuple[int, int]]) -> str:
+    """`text`, as long as before, with `spans` made NUL: no pattern takes part of what another has found."""
+    pieces, last = [], 0
+    for start, end in spans:
+        pieces += [text[last:start], "\0" * (end - start)]
+        last = end
+    return "".join([*pieces, text[last:]]) if spans else text
 
 
 def _with_lines(text: str, found: list[tuple[int, int, Detector, str]]) -> tuple[Finding, ...]:

@@ -140,6 +140,11 @@ def test_a_waiver_holds_for_its_value_until_its_date():
     assert redact(address, waivers=[other], today="2026-06-30") == "[redacted:email]"
 
 
+def test_a_candidate_that_is_turned_down_hides_nothing_behind_it():
+    # The first sixteen digits have a card's shape and no valid check digit; the card begins inside them.
+    assert redact("id 5919 4111 1111 1111 1111") == "id 5919 [redacted:payment-card]"
+
+
 def test_a_tree_keeps_its_shape_and_a_key_names_its_value():
     secret = token(12) + "-1"
     tree = {"password": secret, "n": [1, None, True, {"mail": "ada@lovelace.org"}], "note": "fine"}
