@@ -10,7 +10,7 @@ from signalbox.cli import Command, Context, Result
 
 if TYPE_CHECKING:
     from signalbox.decision import Evidence, Origin
-    from signalbox.promotion import Inputs, Past
+    from signalbox.promotion import Inputs, Past, Waiver
 
 EXAMPLES = """
 examples:
@@ -53,6 +53,7 @@ def run(context: Context) -> Result:
         evidence=tuple(evidence),
         baseline=tuple(baseline),
         past=_past(context),
+        waivers=_waivers(context),
         risk=args.risk,
     )
     if context.policy.settings.advisor.endpoint:
@@ -152,6 +153,25 @@ def _past(context: Context) -> tuple[Past, ...]:
     )
 
 
+def _waivers(context: Context) -> tuple[Waiver, ...]:
+    """Waivers beside their signatures; the signers come from where the policy comes from."""
+    import subprocess
+
+    from signalbox.promotion.waivers import read_waivers
+
+    if not context.args.waivers:
+        return ()
+    name, commit = context.policy.settings.scoring.waiver_signers, context.policy.ref.commit
+    if commit:
+        show = ["git", "-C", str(context.repo), "show", f"{commit}:{name}"]
+        ran = subprocess.run(show, capture_output=True, check=False, timeout=60)
+        signers = ran.stdout if ran.returncode == 0 else b""
+    else:
+        path = context.repo / name
+        signers = path.read_bytes() if path.is_file() else b""
+    return read_waivers(Path(context.args.waivers), signers)
+
+
 def _production(context: Context) -> Evidence:
     """Production's health as one number from Prometheus; anything else than a number is not_verified."""
     import time
@@ -209,6 +229,7 @@ def main() -> int:
         "--digest", metavar="SHA256", help="the artifact's digest, sha256:…; without it no auto-promotion"
     )
     command.option("--sha", metavar="COMMIT", help="the commit it was built from, 40 hex digits")
+    command.option("--waivers", metavar="DIR", help="waivers of vetoes, *.json with *.json.sig beside each")
     command.option("--prometheus", metavar="URL", help="ask production's health there")
     command.option(
         "--risk", choices=("", "low", "medium", "high"), help="the change's risk tier, if assessed"

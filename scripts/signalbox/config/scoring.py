@@ -64,5 +64,7 @@ class Scoring(Section, frozen=True, kw_only=True):
     """PromQL of one number that tells production's health; above ``health_limit`` it is not healthy."""
     health_limit: Share = 0.02
     promoted_tag: Annotated[str, msgspec.Meta(min_length=1, max_length=100)] = "promoted-{commit}"
+    waiver_signers: Annotated[str, msgspec.Meta(min_length=1)] = ".github/signalbox-security-signers"
+    """OpenSSH allowed-signers file of those whose waivers count, read at the policy's own commit."""
     model: ScoreModel = ScoreModel()
     costs: Costs = Costs()
