@@ -41,6 +41,7 @@ def run(context: Context) -> Result:
         run_name,
         summary,
     )
+    from signalbox.render.escape import code_block
 
     args, settings = context.args, context.policy.settings.ledger
     if not args.decisions and not args.outcome:
@@ -90,7 +91,7 @@ def run(context: Context) -> Result:
         text += "\nno ledger is configured: give --ledger, or `ledger: {url: …}` in the policy file"
     return Result(
         text=text,
-        summary="```text\n" + text.replace("```", "'''") + "\n```\n",
+        summary=code_block(text, "text", 200_000) + "\n",
         outputs={
             "recorded": str(len(receipt.lines) if url else 0),
             "refused": str(len(receipt.refused)),

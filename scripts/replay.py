@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from signalbox.cli import Command, Context, Result
+from signalbox.actions import plain
+from signalbox.cli import DENIES, PERMITS, WRONG, Command, Context, Result
 from signalbox.decision.bundle import MAX_BUNDLE_BYTES
 from signalbox.errors import InputError
 from signalbox.files import read_limited
@@ -18,25 +19,35 @@ examples:
 
 
 def run(context: Context) -> Result:
-    """Replay every bundle given; exit 1 when any differs."""
+    """Replay every bundle given; exit 1 when any differs, else 2 when any cannot be read."""
     from signalbox.decision import sha256_hex
     from signalbox.kinds import replay
 
-    lines, code = [], 0
+    # The worst of all bundles: one that cannot be read must not hide that another differs.
+    lines, codes = [], {PERMITS}
     if context.args.sha256 and len(context.args.bundle) != 1:
         raise InputError("--sha256 goes with exactly one bundle", where="--sha256")
     for name in context.args.bundle:
-        data = read_limited(Path(name), MAX_BUNDLE_BYTES, "bundle")
-        found = sha256_hex(data)
-        if context.args.sha256 and found != context.args.sha256:
-            lines.append(f"DIFFERS  {name}: its sha256 is {found}, not {context.args.sha256}")
-            code = 1
+        try:
+            data = read_limited(Path(name), MAX_BUNDLE_BYTES, "bundle")
+            found = sha256_hex(data)
+            if context.args.sha256 and found != context.args.sha256.lower().removeprefix("sha256:"):
+                lines.append(f"DIFFERS  {name}: its sha256 is {found}, not {context.args.sha256}")
+                codes.add(DENIES)
+                continue
+            result = replay(data, where=name)
+        except InputError as error:
+            if len(context.args.bundle) == 1:
+                raise
+            lines.append(f"UNREADABLE  {error}")
+            codes.add(WRONG)
             continue
-        result = replay(data, where=name)
-        verdict = "same" if result.same else "DIFFERS"
-        lines.append(f"{verdict}  {result.kind} {result.verdict}  {name}  {result.difference}".rstrip())
-        code = code if result.same else 1
-    return Result(text="\n".join(lines), exit=code)
+        word = "same" if result.same else "DIFFERS"
+        lines.append(f"{word}  {result.kind} {result.verdict}  {name}  {result.difference}".rstrip())
+        codes.add(PERMITS if result.same else DENIES)
+    exit_code = next(code for code in (DENIES, WRONG, PERMITS) if code in codes)
+    # One bundle, one line: no name or verdict inside a file may write a line of its own.
+    return Result(text="\n".join(plain(line) for line in lines), exit=exit_code)
 
 
 def main() -> int:

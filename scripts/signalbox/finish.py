@@ -117,13 +117,15 @@ def _show(context: Context, result: Result, replayed: str, code: int) -> None:
         from signalbox.render import Text
 
         shown = "".join(f"{line}\n" for line in block_text(Text(result.text)))
-    if context.args.format == "text":
+    if context.args.format == "text" and not workflow.present:
         _write(shown.encode(sys.stdout.encoding or "utf-8", "backslashreplace"))
         return
     if shown:
         with workflow.untrusted():
             # The fence stops commands; the log's viewer would still colour by the older form.
             print(shown.replace("##[", "## ["))
+    if context.args.format == "text":
+        return
     if decision is not None:
         from signalbox.render.markdown import markdown
 

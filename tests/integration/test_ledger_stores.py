@@ -221,3 +221,28 @@ def test_addresses(tmp_path, repository):
     (tmp_path / "file").write_text("x")
     with pytest.raises(InputError, match="not a folder"):
         open_ledger(str(tmp_path / "file"))
+
+
+@pytest.mark.parametrize("link", ["decisions", "untrusted", ".tmp"])
+def test_no_link_in_a_ledger_leads_a_write_or_a_read_out_of_it(link, tmp_path):
+    """A ledger in a working tree may have come with the change under judgement."""
+    outside, root = tmp_path / "outside", tmp_path / "ledger"
+    outside.mkdir()
+    (outside / "decisions").mkdir()
+    root.mkdir()
+    (root / link).symlink_to(outside)
+    ledger = FolderLedger(root)
+    with pytest.raises(InputError, match="leads out of the ledger"):
+        ledger.record(bundle(), trusted=link != "untrusted")
+    assert [path for path in outside.rglob("*") if path.is_file()] == []
+    (outside / "decisions" / "secret.json").write_text("{}")
+    reading = ledger.decisions()
+    assert reading.entries == ()
+    assert all("secret" not in damage.name for damage in reading.damaged)
+
+
+def test_a_ledger_that_is_a_link_itself_is_where_it_points(tmp_path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+    FolderLedger(tmp_path / "link").record(bundle())
+    assert len(FolderLedger(tmp_path / "real").decisions().entries) == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import uuid
 from collections.abc import Iterator, Mapping
@@ -60,6 +61,9 @@ class FolderLedger:
             if target.is_file() and target.read_bytes() == data:
                 return name
             scratch = self.root / _SCRATCH
+            # A ledger in a working tree may have come with the change: no link in it leads a write out.
+            if not _inside(target, self.root) or not _inside(scratch, self.root):
+                raise OSError(errno.ELOOP, "a link leads out of the ledger")
             scratch.mkdir(parents=True, exist_ok=True)
             temporary = scratch / uuid.uuid4().hex
             try:
@@ -86,6 +90,9 @@ class FolderLedger:
     def _read(self, shelf: str) -> Reading:
         found: list[Entry | Damage] = []
         for top in (shelf, f"untrusted/{shelf}"):
+            if not _inside(self.root / top, self.root):
+                found.append(Damage(name=top, code="foreign", why="a link leads out of the ledger"))
+                continue
             for path in _files(self.root / top):
                 name = path.relative_to(self.root).as_posix()
                 found.append(_load(path, name))
@@ -102,6 +109,11 @@ def _load(path: Path, name: str) -> Entry | Damage:
     except OSError as error:
         return Damage(name=name, code="unreadable", why=error.strerror or str(error))
     return read_entry(name, raw)
+
+
+def _inside(path: Path, root: Path) -> bool:
+    """Whether `path` lies below `root` once every link on the way is followed; it need not exist."""
+    return path.resolve().is_relative_to(root.resolve())
 
 
 def _files(top: Path) -> Iterator[Path]:

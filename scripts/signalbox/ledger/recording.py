@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from signalbox.actions import plain
 from signalbox.errors import InputError
 from signalbox.files import read_limited
 from signalbox.ledger.artifacts import Harvest, Refused
@@ -135,7 +136,8 @@ def describe(receipt: Receipt, *, where: str) -> str:
     for line in receipt.lines:
         taken = f"   taken out: {', '.join(line.redacted)}; it cannot be replayed" if line.redacted else ""
         rows.append(f"{'recorded ' if where else 'found    '} {line.name}{taken}")
-    return "\n".join(rows)
+    # Names come from artifacts: none may write a row of its own.
+    return "\n".join(plain(row) for row in rows)
 
 
 def summary(receipt: Receipt, *, where: str) -> dict[str, Any]:

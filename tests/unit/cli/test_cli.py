@@ -1,6 +1,8 @@
 """The steps every script shares, with a decision of the test's own."""
 
 import json
+import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,10 +11,13 @@ import msgspec
 import pytest
 
 import signalbox.kinds
+from signalbox.actions import Annotation
 from signalbox.cli import Command, Result
-from signalbox.decision import Subject, sha256_hex
+from signalbox.decision import Reason, Subject, sha256_hex
 from signalbox.errors import InputError
 from signalbox.kinds import replay
+from signalbox.ledger import open_ledger
+from signalbox.render import Text
 from unit.decision.test_records import decision
 
 SCRIPTS = Path(__file__).parents[3] / "scripts"
@@ -177,3 +182,182 @@ def test_the_help_is_a_page_a_stranger_can_work_from():
 def test_a_folder_that_is_not_there_is_a_wrong_call(capsys):
     assert run(["--repo", "/nowhere/at/all"])[0] == 2
     assert "/nowhere/at/all: there is no such folder. Check --repo." in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("actions", ["true", ""])
+def test_a_fault_prints_no_line_that_is_a_command(tmp_path, capsys, actions):
+    """The traceback goes to stderr, which no fence on stdout holds: each of its lines is made harmless."""
+    attack = RuntimeError("x\n::add-path::/evil\n  ::error::y\n##[add-path]z\x1b[31m")
+    run(["--repo", str(tmp_path)], {"GITHUB_ACTIONS": actions}, fail=attack)
+    captured = capsys.readouterr()
+    lines = (captured.out + captured.err).splitlines()
+    assert any("Traceback" in line for line in lines)
+    commands = [line for line in lines if line.strip().startswith("::") or "##[" in line]
+    assert len(commands) == (actions == "true")
+    assert all(line.startswith("::error::a fault in check.py: RuntimeError: x") for line in commands)
+    assert "\x1b" not in captured.out + captured.err
+
+
+def test_what_fails_in_showing_does_not_take_the_verdict_back(tmp_path, capsys):
+    environ = {
+        "GITHUB_ACTIONS": "true",
+        "GITHUB_OUTPUT": str(tmp_path / "output"),
+        "GITHUB_STEP_SUMMARY": "/dev/full",
+        "SIGNALBOX_MODE": "enforce",
+        "SIGNALBOX_BUNDLES": str(tmp_path / "bundles"),
+    }
+    assert run(["--repo", str(tmp_path)], environ)[0] == 2
+    assert "GITHUB_STEP_SUMMARY cannot be written: No space left" in capsys.readouterr().err
+    assert "verdict<<" in (tmp_path / "output").read_text()
+    assert len(list((tmp_path / "bundles").iterdir())) == 1
+
+
+@pytest.mark.parametrize("option", ["--out", "--bundles", "--ledger"])
+@pytest.mark.parametrize("mode", ["observe", "enforce"])
+def test_a_place_that_cannot_be_written_is_named_and_sets_no_verdict(tmp_path, capsys, option, mode):
+    (tmp_path / "file").write_text("in the way")
+    environ = {"GITHUB_ACTIONS": "true", "GITHUB_OUTPUT": str(tmp_path / "output")}
+    argv = ["--repo", str(tmp_path), "--mode", mode, option, str(tmp_path / "file" / "below")]
+    assert run(argv, environ)[0] == (2 if mode == "enforce" else 0)
+    assert str(tmp_path / "file") in capsys.readouterr().err
+    assert "verdict" not in (tmp_path / "output").read_text()
+
+
+def test_a_git_ledger_is_that_of_the_repository_and_a_forks_record_is_untrusted(tmp_path, monkeypatch):
+    """Not whatever repository the working directory happens to be in."""
+    repo, elsewhere = tmp_path / "repo", tmp_path / "elsewhere"
+    for folder in (repo, elsewhere):
+        subprocess.run(["git", "init", "-q", folder], check=True)
+    monkeypatch.chdir(elsewhere)
+    event = {"pull_request": {"head": {"repo": {"full_name": "x/r"}}, "base": {"repo": {"full_name": "o/r"}}}}
+    (tmp_path / "event.json").write_text(json.dumps(event))
+    environ = {
+        "GITHUB_EVENT_NAME": "pull_request",
+        "GITHUB_EVENT_PATH": str(tmp_path / "event.json"),
+        "GITHUB_RUN_ID": "77",
+        "GITHUB_RUN_ATTEMPT": "2",
+    }
+    assert run(["--repo", str(repo), "--ledger", "git:"], environ)[0] == 0
+
+    def refs(folder):
+        return subprocess.check_output(
+            ["git", "-C", folder, "for-each-ref", "--format=%(refname)"], text=True
+        )
+
+    assert refs(repo).startswith("refs/signalbox/ledger/77-2-")
+    assert refs(elsewhere) == ""
+    (entry,) = open_ledger("git:", repo=repo).decisions().entries
+    assert not entry.trusted
+    (tmp_path / "policy.yml").write_text(f"ledger: {{url: '{tmp_path / 'led'}'}}")
+    assert run(["--repo", str(repo), "--config", str(tmp_path / "policy.yml")])[0] == 0
+    (entry,) = open_ledger(str(tmp_path / "led")).decisions().entries
+    assert entry.trusted
+
+
+def fenced(log):
+    """What stands where the runner takes nothing for a command."""
+    token = re.search(r"^::stop-commands::(.*)$", log, re.MULTILINE)
+    return log[token.end() : log.index(f"\n::{token[1]}::")] if token else ""
+
+
+HOSTILE = ["file \udc80", "\x1b[31m", "\u202egnp", "##[add-path]x", "a\n::error::b", "::add-path::/evil"]
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+@pytest.mark.parametrize("format", ["text", "json", "github"])
+def test_a_hostile_name_in_a_step_is_shown_and_neither_kills_nor_commands(tmp_path, capfd, name, format):
+    def function(context):
+        reasons, subject = (Reason(code="a", text=name),), Subject(commit=name)
+        context.say(name)
+        return Result(
+            decision=decision(id=context.stamp.id, reasons=reasons, subject=subject),
+            inputs={"name": name},
+            blocks=[Text(name)],
+            annotations=[Annotation(level="error", text=name)],
+        )
+
+    environ = {
+        "GITHUB_ACTIONS": "true",
+        "GITHUB_STEP_SUMMARY": str(tmp_path / "s"),
+        "GITHUB_OUTPUT": str(tmp_path / "o"),
+    }
+    argv = ["--repo", str(tmp_path), "--format", format, "--bundles", str(tmp_path / "b")]
+    assert Command("check", "Checks.", environ=environ).run(function, argv) == 0
+    captured = capfd.readouterr()
+    shown = captured.out + captured.err
+    outside = shown.replace(fenced(captured.out), "")
+    commands = [line for line in outside.splitlines() if line.lstrip().startswith("::")]
+    assert all(re.match(r"::(stop-commands|error|[0-9a-f]{32})::", line) for line in commands)
+    assert "\x1b" not in shown
+    if format != "json":
+        assert "##[" not in shown
+        assert "\u202e" not in shown
+        assert fenced(captured.out)
+    assert len(list((tmp_path / "b").iterdir())) == 1
+
+
+def test_a_reader_that_has_seen_enough_does_not_change_the_exit_code(tmp_path):
+    program = (
+        "import sys; from signalbox.cli import Command, Result\n"
+        "sys.exit(Command('x', 'X.', environ={}).run(lambda c: Result(text='line\\n' * 100_000, exit=3)))"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout.readline() == b"line\n"
+        process.stdout.close()
+        assert process.wait() == 3
+        assert process.stderr.read() == b""
+
+
+def test_a_terminal_with_a_small_alphabet_gets_the_verdict_all_the_same(tmp_path):
+    program = (
+        "import sys; from signalbox.cli import Command, Result\n"
+        "run = lambda c: c.say('\\u2713') or Result(text='\\u2713 done')\n"
+        "sys.exit(Command('x', 'X.', environ={}).run(run))"
+    )
+    for encoding in ("latin-1", "ascii", "utf-8"):
+        done = subprocess.run(
+            [sys.executable, "-c", program],
+            cwd=tmp_path,
+            capture_output=True,
+            env={"PYTHONIOENCODING": encoding, "PATH": os.environ["PATH"]},
+        )
+        assert done.returncode == 0, done.stderr
+        assert done.stdout == ("\u2713" if encoding == "utf-8" else "\\u2713").encode() + b" done\n"
+
+
+def test_a_list_in_the_environment_is_converted_or_refused(tmp_path):
+    def take(given):
+        command = Command("check", "Checks.", environ={"SIGNALBOX_NUMBER": given})
+        command.option("--number", type=int, default=[], action="append")
+        seen = []
+        command.run(lambda context: seen.extend(context.args.number) or Result(), ["--repo", str(tmp_path)])
+        return seen
+
+    assert take("1\n\n2\n") == [1, 2]
+    with pytest.raises(SystemExit) as ended:
+        take("1\nmany\n")
+    assert ended.value.code == 2
+
+
+def test_an_interruption_is_one_line_and_its_own_code(tmp_path, capsys):
+    assert run(["--repo", str(tmp_path)], fail=KeyboardInterrupt())[0] == 130
+    assert capsys.readouterr().err.startswith("error: interrupted; what was written so far is kept")
+
+
+def test_nothing_in_the_workspace_is_imported(tmp_path):
+    names = ("msgspec", "sitecustomize", "usercustomize", "yaml", "json", "signalbox", "argparse")
+    for name in names:
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('imported from the workspace')")
+    (tmp_path / ".env").write_text("SIGNALBOX_MODE=observe\nPYTHONPATH=.\n")
+    (tmp_path / "bundle.json").write_text("{}")
+    for flags in (["-I"], []):
+        done = subprocess.run(
+            [sys.executable, *flags, SCRIPTS / "replay.py", "bundle.json"],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 2
+        assert "this is not a decision bundle" in done.stderr
