@@ -104,7 +104,8 @@ def _selection(delivery: Delivery) -> list[Block]:
     suites = tuple((suite["name"], suite["how"], suite["why"]) for suite in plan["suites"])
     risk = delivery.decisions["test-plan"].outputs["risk"]["features"]
     moved = tuple((feature["name"], feature["value"], feature["points"]) for feature in risk[:3])
-    skipped = f"{plan['skipped_tests']} of {plan['known_tests']} tests were left out: nothing that they execute or read is changed."
+    left_out = f"{plan['skipped_tests']} of {plan['known_tests']} tests were left out"
+    skipped = f"{left_out}: nothing that they execute or read is changed."
     return [
         Text("Everything ran." if plan["full_suite"] else skipped),
         Table(("Suite", "Runs", "Because"), suites),
