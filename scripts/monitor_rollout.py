@@ -120,7 +120,11 @@ def _inputs(context: Context) -> Inputs:
 
 def _audit(context: Context) -> Path:
     args = context.args
-    return Path(args.audit or f"{args.state or args.deployment.replace('/', '-') + '.rollout'}.audit.jsonl")
+    if args.audit or args.state:
+        return Path(args.audit or f"{args.state}.audit.jsonl")
+    # Beside nothing of the caller's, where there is such a place.
+    folder = Path(context.environ.get("RUNNER_TEMP") or ".")
+    return folder / f"{args.deployment.replace('/', '-')}.rollout.audit.jsonl"
 
 
 def _watch(context: Context, inputs: Inputs, rules: Rollout) -> Inputs:

@@ -14,9 +14,6 @@ from signalbox.rollout.judge import Judgement
 from signalbox.rollout.traffic.share import fits
 from signalbox.stats.eprocess import Pair
 
-SKEW_SECONDS = 1.5
-"""Values of the two arms taken further apart than this can show a shared incident on one arm first."""
-
 WORDS = {"errors": "error rate", "latency": "share of slow requests"}
 UNITS = {"errors": "errors", "latency": "slow requests"}
 
@@ -57,6 +54,9 @@ def assess(judgement: Judgement, rules: Rollout) -> Assessment:
     reasons = _worse(judgement, rules, figures, log_e)
     if look.state != "ok":
         reasons.append(_missing(judgement))
+    elif not look.signals:
+        text = "Nothing new was counted on both arms since the look before."
+        reasons.append(Reason(code="NOTHING_NEW", text=text, effect="hold"))
     reasons += _over_objective(judgement, rules, figures)
     reasons += _not_moved(judgement, rules)
     unproven = [signal for signal in rules.signals if signal not in figures or not figures[signal].certified]
@@ -114,16 +114,13 @@ def _worse(judgement: Judgement, rules: Rollout, figures: dict[str, Figures], lo
     values = judge.components(track, rules, judgement.slice)
     total = track.totals[min(values.index(max(values)), len(track.totals) - 1)]
     compared = f"e-value {_e(log_e)}, limit {_e(judge.alarm(rules))}"
-    if judgement.alarmed == 0:
+    if not judgement.alarmed:
         text = (
             f"The canary's {WORDS[worst]} is higher, by too little to act on: {_rates(total)} ({compared})."
         )
         return [Reason(code="WORSE_BUT_SMALL", text=text, effect="hold")]
     against = "the baseline's" if total.control else "its objective"
     text = f"The canary's {WORDS[worst]} is worse than {against}: {_rates(total)} ({compared})."
-    if judgement.alarmed == 1 and look.skew > SKEW_SECONDS:
-        text += f" The arms were measured {look.skew:.0f} s apart; the next look must confirm it."
-        return [Reason(code="CONFIRMING", text=text, effect="hold")]
     return [Reason(code="CANARY_WORSE", text=text, effect="rollback")]
 
 

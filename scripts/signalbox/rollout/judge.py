@@ -36,11 +36,11 @@ class Track(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Judgement(msgspec.Struct, frozen=True, kw_only=True):
-    """All that is known after some looks. ``alarmed`` counts the looks in a row with E over the limit."""
+    """All that is known after some looks. ``alarmed``: E is over the limit, and by enough to act upon."""
 
     tracks: dict[str, tuple[Track, ...]] = {}
     slice: int = -1
-    alarmed: int = 0
+    alarmed: bool = False
     routed: tuple[int, int] = (0, 0)
     looks: int = 0
     missing: int = 0
@@ -91,12 +91,8 @@ def advance(before: Judgement, look: Look, rules: Rollout) -> Judgement:
         looks=before.looks + 1,
         missing=before.missing + (look.state != "ok"),
         last=look,
-        alarmed=before.alarmed,
     )
-    if not look.signals:
-        return after
-    alarmed = before.alarmed + 1 if acting_log_e(after, rules) >= alarm(rules) else 0
-    return msgspec.structs.replace(after, alarmed=alarmed)
+    return msgspec.structs.replace(after, alarmed=acting_log_e(after, rules) >= alarm(rules))
 
 
 def fold(looks: Iterable[Look], rules: Rollout) -> Judgement:

@@ -11,6 +11,10 @@ from signalbox.config.rollout import Rollout
 from signalbox.signals import Change, Endpoints, Prometheus, QuerySet, Reading, State, change, recognise
 from signalbox.stats.eprocess import Pair
 
+# Closer than this counts as one moment: the time it takes to ask for both.
+_SAME_MOMENT = 1.0
+_MOST_HELD = 50
+
 
 class Arms(msgspec.Struct, frozen=True):
     """One reading of each arm, taken as closely together as the source allows."""
@@ -43,9 +47,9 @@ class DirectSource:
         )
 
     def read(self) -> Arms:
-        """Both arms, the baseline first: if either leads, it is the one that cannot be blamed."""
-        baseline = self._baseline.read()
-        return Arms(canary=self._canary.read(), baseline=baseline)
+        """Both arms, the baseline last: if either leads, it is the one that cannot be blamed."""
+        canary = self._canary.read()
+        return Arms(canary=canary, baseline=self._baseline.read())
 
 
 class PrometheusSource:
@@ -62,8 +66,8 @@ class PrometheusSource:
 
     def read(self) -> Arms:
         """Both arms."""
-        baseline = self._prometheus.read(self._baseline)
-        return Arms(canary=self._prometheus.read(self._canary), baseline=baseline)
+        canary = self._prometheus.read(self._canary)
+        return Arms(canary=canary, baseline=self._prometheus.read(self._baseline))
 
 
 class Measured(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,16 +84,23 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
 class Tracker:
     """Keeps the last good reading of both arms, so that counts span a gap in the measurements.
 
-    Both arms are always compared over the same stretch: after a reset or a lost series on one, both
-    begin anew.
+    Both arms are compared over the same stretch, as nearly as the source allows. Where their values were
+    taken at different moments (a Prometheus scrapes each in its own second of the interval), a canary's
+    values are held back until there are values of the baseline no older than they: in an incident that
+    hits both, the baseline's errors are then counted first, never the canary's alone. With a scrape
+    interval of 15 s, comparing whatever is newest would roll back most canaries in such an incident.
+
+    After a reset or a lost series on one arm, both begin anew.
     """
 
     def __init__(self, rules: Rollout) -> None:
         self._rules = rules
         self._before: Arms | None = None
+        self._held: list[Reading] = []
 
     def restart(self, arms: Arms | None) -> None:
         """Count from ``arms`` on (from the next good reading, if it is None or not good)."""
+        self._held = []
         self._before = arms if arms and arms.canary.state == arms.baseline.state == "ok" else None
 
     def measure(self, arms: Arms, *, control: bool) -> Measured:
@@ -97,12 +108,15 @@ class Tracker:
         trouble = _first_trouble(arms, control)
         if trouble:
             return trouble
-        before, self._before = self._before, arms
+        chosen = self._choose(arms) if control else arms.canary
+        if chosen is None:
+            return Measured(state="ok", detail="waiting for values of the baseline as new as the canary's")
+        before, arms = self._before, Arms(canary=chosen, baseline=arms.baseline)
         if before is None:
+            self._advance(arms)
             return Measured(state="empty", detail="the first reading; counting begins here")
-        queries = recognise(series.name for series in arms.canary.series)
+        queries = recognise(series.name for series in chosen.series)
         if queries is None:
-            self._before = before
             return Measured(state="empty", arm="canary", detail="no requests are counted there")
         canary = self._change(before.canary, arms.canary, queries)
         baseline = self._change(before.baseline, arms.baseline, queries)
@@ -110,8 +124,32 @@ class Tracker:
             baseline = Change(state="ok", requests=0, errors=0, timed=0, slow=(0, 0))
         for arm, found in (("canary", canary), ("baseline", baseline)):
             if found.state != "ok":
+                self._advance(arms)
                 return Measured(state=found.state, arm=arm, detail=found.detail)
+        if control and not (canary.requests and baseline.requests):
+            # One arm moved and the other did not yet: alone it says nothing, so both go on being counted
+            # from the reading before, until both have moved.
+            return Measured(state="ok", detail="not both arms have new requests", skew=_skew(arms))
+        self._advance(arms)
         return self._pairs(canary, baseline, arms)
+
+    def _choose(self, arms: Arms) -> Reading | None:
+        """The newest reading of the canary that is not newer than the baseline's."""
+        self._held = [*self._held, arms.canary][-_MOST_HELD:]
+        limit = arms.baseline.sampled_at
+        fitting = [
+            reading
+            for reading in self._held
+            if limit is None or reading.sampled_at is None or reading.sampled_at <= limit + _SAME_MOMENT
+        ]
+        return fitting[-1] if fitting else None
+
+    def _advance(self, arms: Arms) -> None:
+        """Count from ``arms`` on; what the canary showed later is still held."""
+        self._before = arms
+        # The same scrape is read many times: what equals the chosen reading goes too.
+        while arms.canary in self._held:
+            self._held = self._held[self._held.index(arms.canary) + 1 :]
 
     def _change(self, before: Reading, after: Reading, queries: QuerySet) -> Change:
         return change(before, after, queries, objective_seconds=self._rules.latency_objective_ms / 1000)

@@ -211,6 +211,33 @@ def test_counts_span_a_gap_in_the_measurements_and_none_are_lost():
     assert found.signals["latency"][0].treated_events == 5
 
 
+def test_an_arm_scraped_before_the_other_waits_for_it_and_nothing_is_lost():
+    """Prometheus scrapes the two at different seconds: looks in between see one arm move alone."""
+    tracker = Tracker(RULES)
+    tracker.restart(Arms(reading(100), reading(1000)))
+    alone = tracker.measure(Arms(reading(120, 3), reading(1000)), control=True)
+    assert (alone.state, alone.signals) == ("ok", {})
+    found = tracker.measure(Arms(reading(120, 3), reading(1200, 2)), control=True)
+    assert found.signals["errors"] == (Pair(20, 3, 200, 2),)
+
+
+def test_in_a_shared_incident_the_baselines_errors_are_counted_before_the_canarys():
+    """Scraped 8 s apart every 15 s; both begin to fail at second 14. The canary's values wait."""
+    tracker = Tracker(RULES)
+    tracker.restart(Arms(reading(0, sampled_at=0.0), reading(0, sampled_at=8.0)))
+    early = tracker.measure(Arms(reading(150, 10, sampled_at=15.0), reading(0, sampled_at=8.0)), control=True)
+    assert early.signals == {}
+    both = Arms(reading(150, 10, sampled_at=15.0), reading(1350, 810, sampled_at=23.0))
+    assert tracker.measure(both, control=True).signals["errors"] == (Pair(150, 10, 1350, 810),)
+    # The next values of the canary are newer than the baseline's; they wait for them in turn.
+    newer = Arms(reading(300, 160, sampled_at=30.0), reading(1350, 810, sampled_at=23.0))
+    assert tracker.measure(newer, control=True).signals == {}
+    last = Arms(reading(450, 310, sampled_at=45.0), reading(2700, 2160, sampled_at=38.0))
+    found = tracker.measure(last, control=True)
+    assert found.signals["errors"] == (Pair(150, 150, 1350, 1350),)
+    assert found.skew == 8.0
+
+
 def test_after_a_reset_both_arms_are_counted_from_there():
     tracker = Tracker(RULES)
     tracker.restart(Arms(reading(100), reading(1000)))
@@ -233,7 +260,7 @@ def test_without_a_control_the_baseline_may_be_gone():
 def test_how_far_apart_the_arms_were_measured_is_known():
     tracker = Tracker(RULES)
     tracker.restart(Arms(reading(1), reading(1)))
-    found = tracker.measure(Arms(reading(2, sampled_at=100.0), reading(2, sampled_at=88.0)), control=True)
+    found = tracker.measure(Arms(reading(2, sampled_at=88.0), reading(2, sampled_at=100.0)), control=True)
     assert found.skew == 12.0
 
 
