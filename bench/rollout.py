@@ -18,6 +18,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+import rollout_scrapes as scrapes
 from results import Figure, report
 from rollout_rules import ArgoStyle, Array, Certify, ETest, FixedThreshold, FlaggerStyle, KayentaStyle
 
@@ -83,6 +84,7 @@ def figures(runs: int, seed: int) -> list[Figure]:
         *certification(runs, seed + 200),
         *bursts(runs, seed + 300),
         *slow(runs, seed + 400),
+        *scraped(max(100, runs // 4), seed + 500),
     ]
 
 
@@ -226,6 +228,32 @@ def slow(runs: int, seed: int) -> list[Figure]:
         result.append(Figure(name, round(100 * found(alarm), 2), "% rolled back", {}, runs, seed, goal))
         if delay:
             result.append(Figure(f"{name}, median delay", median(alarm), "s", {}, runs, seed, delay))
+    return result
+
+
+def scraped(runs: int, seed: int) -> list[Figure]:
+    """A Prometheus that scrapes every 15 s, the arms at different seconds."""
+    result = []
+    for offset in (2, 7, 12):
+        what = f"scraped every 15 s, {offset} s apart"
+        for lasting, shown in ((600, "fail at 30%"), (20, "fail at 30% for 20 s")):
+            ours, newest, _ = scrapes.simulate(
+                runs, seed, offset=offset, canary=0.3, baseline=0.3, lasting=lasting
+            )
+            peers = {"newest values": round(100 * found(newest.alarm), 2)}
+            value = round(100 * found(ours.alarm), 2)
+            result.append(
+                Figure(f"{what}: both arms {shown}", value, "% rolled back", peers, runs, seed, "<= 0.5")
+            )
+        ours, newest, begins = scrapes.simulate(
+            runs, seed, offset=offset, canary=0.05, baseline=0.005, lasting=600
+        )
+        peers = {"newest values": median(newest.alarm - begins)}
+        result.append(
+            Figure(
+                f"{what}: errors 0.5 -> 5%, median delay", median(ours.alarm - begins), "s", peers, runs, seed
+            )
+        )
     return result
 
 
