@@ -52,7 +52,7 @@ def run(context: Context) -> Result:
         subject=subject,
         evidence=tuple(evidence),
         baseline=tuple(baseline),
-        past=_past(context),
+        past=_past(context, subject.digest),
         waivers=_waivers(context),
         risk=args.risk,
     )
@@ -136,7 +136,7 @@ def _origin(context: Context) -> Origin:
     return "protected" if protected and not own else "self-reported"
 
 
-def _past(context: Context) -> tuple[Past, ...]:
+def _past(context: Context, digest: str) -> tuple[Past, ...]:
     from signalbox.ledger import open_ledger
     from signalbox.promotion import past_of
 
@@ -150,6 +150,7 @@ def _past(context: Context) -> tuple[Past, ...]:
     return past_of(
         [entry.data for entry in ledger.decisions().entries if entry.trusted],
         [entry.data for entry in ledger.outcomes().entries if entry.trusted],
+        without=digest,
     )
 
 

@@ -13,13 +13,13 @@ _PRECEDENCE = ("incident-link", "rollback", "revert", "hotfix", "audit", "manual
 
 
 def past_of(
-    decisions: Iterable[Mapping[str, Any]], outcomes: Iterable[Mapping[str, Any]]
+    decisions: Iterable[Mapping[str, Any]], outcomes: Iterable[Mapping[str, Any]], *, without: str = ""
 ) -> tuple[Past, ...]:
     """Bundles and outcome records (plain mappings, trusted ones only) → the past, oldest first.
 
-    The last promotion decision of each digest counts, because a rerun is not another artifact. A decision
-    that nobody followed up stays ``unknown``, which counts as bad; without a digest there is nothing to
-    join.
+    The last promotion decision of each digest counts, because a rerun is not another artifact; ``without`` is
+    the digest that is being decided. A decision that nobody followed up stays ``unknown``, which counts as
+    bad; without a digest there is nothing to join.
     """
     latest: dict[str, Mapping[str, Any]] = {}
     for bundle in decisions:
@@ -27,7 +27,11 @@ def past_of(
         if not isinstance(made, Mapping) or made.get("kind") != "promotion":
             continue
         digest = _digest(made)
-        if digest and str(made.get("decided_at")) >= str(latest.get(digest, {}).get("decided_at", "")):
+        if (
+            digest
+            and digest != without
+            and str(made.get("decided_at")) >= str(latest.get(digest, {}).get("decided_at", ""))
+        ):
             latest[digest] = made
     labels = _labels(outcomes, {str(made.get("id")): digest for digest, made in latest.items()})
     past = [_past(made, labels.get(digest, "unknown")) for digest, made in latest.items()]
@@ -36,13 +40,13 @@ def past_of(
 
 def _labels(outcomes: Iterable[Mapping[str, Any]], by_id: Mapping[str, str]) -> dict[str, Label]:
     records = [o for o in outcomes if o.get("label") in ("clean", "bad", "unknown")]
-    retracted = {o.get("retracts") for o in records if o.get("retracts")}
+    retracted = {str(o["retracts"]) for o in records if o.get("retracts")}
     best: dict[str, tuple[int, str, Label]] = {}
     for outcome in records:
         subject = outcome.get("subject")
         told = subject.get("digest", "") if isinstance(subject, Mapping) else ""
         digest = by_id.get(str(outcome.get("decision", ""))) or told
-        if not digest or outcome.get("id") in retracted:
+        if not digest or str(outcome.get("id")) in retracted:
             continue
         source = outcome.get("source")
         rank = _PRECEDENCE.index(source) if source in _PRECEDENCE else len(_PRECEDENCE)

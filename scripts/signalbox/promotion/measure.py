@@ -30,10 +30,9 @@ def measure(
     signals["performance_verdict"] = comparison.verdict
     signals["new_dependencies"] = _new_dependencies(evidence, baseline)
     signals["production"] = _production(evidence)
-    # Production that cannot be seen is a signal of its own.
-    signals["not_verified"] = sum(
-        item.status == "not_verified" and item.kind != "production-health" for item in evidence
-    )
+    # By kind, not by file: fifty unreadable shards are one kind of doubt. Production is a signal of its own.
+    unclear = {item.kind for item in evidence if item.status == "not_verified"}
+    signals["not_verified"] = len(unclear - {"production-health"})
     return signals, comparison
 
 

@@ -66,11 +66,13 @@ def doubts(
     def doubt(code: str, text: str, sources: tuple[str, ...] = ()) -> None:
         found.append(Reason(code=code, text=text, effect=REVIEW, sources=sources))
 
-    for item in evidence:
-        if item.status == "not_verified" and item.kind not in scoring.required:
-            why = f": {item.gaps[0].text}" if item.gaps else ""
-            text = f"{item.kind} from {item.source or 'nowhere'} is not verified{why}"
-            doubt("not-verified", text, (item.source,))
+    unclear = [e for e in evidence if e.status == "not_verified" and e.kind not in scoring.required]
+    for kind in dict.fromkeys(item.kind for item in unclear):
+        items = [item for item in unclear if item.kind == kind]
+        why = f": {items[0].gaps[0].text}" if items[0].gaps else ""
+        more = f" (and {len(items) - 1} more)" if len(items) > 1 else ""
+        text = f"{kind} from {items[0].source or 'nowhere'} is not verified{why}{more}"
+        doubt("not-verified", text, tuple(item.source for item in items[:20]))
     for item in inputs.baseline:
         if item.status == "not_verified":
             doubt("baseline-not-verified", f"the baseline's {item.kind} ({item.source}) cannot be trusted")

@@ -143,7 +143,7 @@ def _phrase(name: str, signals: Mapping[str, Any], value: float) -> str:
         "unknown_severity": f"{get('unknown_severity', 0)} new findings of unknown severity",
         "new_dependencies": f"{get('new_dependencies') or 0} new dependencies",
         "slowdown": f"the slowest benchmark takes {100 * value:.1f}% longer",
-        "not_verified": f"{get('not_verified', 0)} pieces of evidence could not be verified",
+        "not_verified": f"{get('not_verified', 0)} kinds of evidence could not be verified",
         "production_unknown": "production's health could not be seen",
         "production_unhealthy": "production is not healthy now",
         "risk": f"the change's risk counts as {value:g} (0 low, 0.5 medium or not assessed, 1 high)",
