@@ -32,7 +32,7 @@ SHIPPED_WEIGHTS = {
     "slowdown": 4.0,
     "not_verified": 0.6,
     "production_unknown": 0.3,
-    "production_unhealthy": 2.0,
+    "production_unhealthy": 1.0,
     "risk": 0.8,
     "like_past_incidents": 1.5,
 }
