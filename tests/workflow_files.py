@@ -33,7 +33,8 @@ def read(path: Path) -> dict[str, Any]:
     return yaml.load(path.read_text(), Loader)
 
 
-PUBLIC = [path for path in WORKFLOWS if "workflow_call" in (read(path).get("on") or {})]
+PUBLIC = [path for path in WORKFLOWS if {"workflow_call", "workflow_dispatch"} <= set(read(path)["on"])]
+"""What adopters call and maintainers start; a workflow that is only called is a part of these."""
 
 
 def name_of(path: Path) -> str:

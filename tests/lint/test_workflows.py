@@ -51,11 +51,39 @@ def language_service(tmp_path_factory):
     return check
 
 
-def test_zizmor_finds_nothing():
-    zizmor = Path(sys.executable).with_name("zizmor")
-    command = [zizmor, "--offline", "--persona=auditor", "--no-progress", "--quiet", *EVERY]
+def zizmor(*paths):
+    """zizmor's findings at its strictest, as (file, audit)."""
+    program = Path(sys.executable).with_name("zizmor")
+    command = [program, "--offline", "--persona=auditor", "--no-progress", "--quiet", "--format=json", *paths]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert "WARN" not in done.stderr, done.stderr
+    return [(_file(one), one["ident"]) for one in json.loads(done.stdout)]
+
+
+def _file(finding):
+    return Path(finding["locations"][0]["symbolic"]["key"]["Local"]["given_path"]).name
+
+
+def test_zizmor_finds_nothing():
+    assert zizmor(*WORKFLOWS, *ACTIONS) == []
+
+
+def test_zizmor_finds_nothing_in_what_adopters_copy(tmp_path):
+    """As README says to pin it, and but for the one trigger that a fork's comment cannot do without."""
+    pinned = f"@{'0' * 40} # v1.0.0"
+    for number, caller in enumerate(CALLERS):
+        text = re.sub(r"(OWNER/signalbox/\S+)@v1$", rf"\1{pinned}", caller.read_text(), flags=re.MULTILINE)
+        assert "@v1" not in text
+        (tmp_path / str(number)).mkdir()
+        (tmp_path / str(number) / caller.name).write_text(text)
+    found = zizmor(*sorted(tmp_path.glob("*/*.yml")))
+    assert found == [("comment.yml", "dangerous-triggers")]
+
+
+def test_zizmor_does_find_mistakes(tmp_path):
+    bad = tmp_path / "bad.yml"
+    bad.write_text("on: push\njobs: {a: {runs-on: x, steps: [{run: 'echo ${{ github.head_ref }}'}]}}\n")
+    assert ("bad.yml", "template-injection") in zizmor(bad)
 
 
 def test_zizmor_ignores_nothing():

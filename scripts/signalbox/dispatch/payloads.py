@@ -31,7 +31,7 @@ def _form(words: str, pattern: str, most: int) -> msgspec.Meta:
 Sha = Annotated[str, _form("a full commit id, 40 lower-case hex digits", r"[0-9a-f]{40}", 40)]
 Digest = Annotated[str, _form("sha256: and 64 lower-case hex digits", r"sha256:[0-9a-f]{64}", 71)]
 Number = Annotated[str, _form("the run's number, as text", r"[1-9][0-9]*", 20)]
-Day = Annotated[str, _form("a date as 2026-01-31", r"[0-9]{4}-[01][0-9]-[0-3][0-9]", 10)]
+Days = Annotated[str, _form("a number of days from 1 to 3650, as text", r"[1-9][0-9]{0,3}", 4)]
 # No control or formatting characters, no markup, nothing that the runner would take for a command.
 Sentence = Annotated[
     str,
@@ -95,9 +95,9 @@ class TelemetryFeedback(Payload, frozen=True, kw_only=True):
 
 
 class HealthReport(Payload, frozen=True, kw_only=True):
-    """Write the report, from ``since`` on."""
+    """Write the report of the last ``days``."""
 
-    since: Day | Literal[""] = ""
+    days: Days = "28"
 
 
 CAPABILITIES: Mapping[str, type[Payload]] = {

@@ -57,28 +57,33 @@ def checkout():
     output(commit=git("rev-parse", "HEAD", cwd=target))
 
 
+def hidden(path):
+    return any(part.startswith(".") for part in path.parts)
+
+
 def files():
     """What ``path`` matches (globs, folders, ``!`` exclusions), and the folder they are stored below."""
-    wanted, roots, unwanted = [], [], set()
+    wanted, roots, unwanted = set(), [], set()
     for line in filter(None, map(str.strip, INPUT["path"].splitlines())):
         pattern = line.removeprefix("!")
         found = [Path(p).resolve() for p in glob.glob(pattern, recursive=True, include_hidden=True)]  # noqa: PTH207
-        below = [f for p in found for f in ([p] if p.is_file() else p.rglob("*")) if f.is_file()]
+        below = {f for p in found for f in ([p] if p.is_file() else p.rglob("*")) if f.is_file()}
         if line.startswith("!"):
-            unwanted.update(below)
+            unwanted |= below
             continue
-        wanted += below
         fixed = pattern.split("*")[0]
         whole = Path(pattern).resolve()
         if fixed != pattern:
-            whole = Path(fixed.rpartition("/")[0] or ".").resolve()
+            whole = Path(fixed if fixed.endswith("/") else fixed.rpartition("/")[0] or ".").resolve()
         roots.append(whole if whole.is_dir() else whole.parent)
-    kept = sorted({f for f in wanted if f not in unwanted})
+        if not flag("include-hidden-files"):
+            # Searching starts at the path itself, so a hidden folder above it does not make its files hidden.
+            below = {
+                f for f in below if not any(p.startswith(".") for p in f.relative_to(whole.parent).parts)
+            }
+        wanted |= below
     root = Path(os.path.commonpath(roots)) if roots else Path.cwd()
-    if not flag("include-hidden-files"):
-        # A hidden folder that is itself the path counts as hidden too, one above it does not.
-        kept = [f for f in kept if not any(p.startswith(".") for p in f.relative_to(root.parent).parts)]
-    return root, kept
+    return root, sorted(wanted - unwanted)
 
 
 def upload():

@@ -1,0 +1,66 @@
+"""The door as a whole: a good event reaches its capability, a bad one reaches nothing."""
+
+import json
+
+import pytest
+import shop
+from bundles import bundle
+
+DIGEST = "sha256:" + "ab" * 32
+SHA = "0123456789abcdef0123456789abcdef01234567"
+
+
+def send(runner, made, capability, payload):
+    inputs = {"event-type": f"signalbox-{capability}", "payload": json.dumps(payload)}
+    event = {"action": inputs["event-type"], "client_payload": payload}
+    return runner.call(made, "dispatch.yml", inputs, event="repository_dispatch", payload=event)
+
+
+def test_an_event_reaches_its_capability_and_no_other(runner, repository, github):
+    name, data = bundle()
+    runner.leave_artifact(f"signalbox-decision-{name}", {name: data}, run="77")
+    run = send(runner, repository({"a": "b"}), "telemetry-feedback", {"run-id": "77"})
+    assert run.code == 0, run.explain()
+    assert run.outputs("called")["capability"] == "telemetry-feedback"
+    assert run.result("record") == "success"
+    assert {run.result(job) for job in ("select", "score", "promote", "deploy", "propose")} == {"skipped"}
+    git = github.state.git("acme/shop")
+    assert git.line("for-each-ref", "refs/signalbox/ledger")
+
+
+def test_a_proposal_of_a_rollback_comes_in_by_the_door(runner, repository):
+    payload = {"environment": "production", "digest": DIGEST, "severity": "high", "reason": "Checkout fails."}
+    run = send(runner, repository({".github/signalbox.yml": "mode: enforce\n"}), "rollback", payload)
+    assert run.code == 0, run.explain()
+    record = json.loads(run.file("signalbox-incident-1"))
+    assert DIGEST in json.dumps(record)
+    assert "Checkout fails." in json.dumps(record)
+
+
+def test_a_selection_comes_in_by_the_door(runner, repository):
+    made = repository(shop.FILES)
+    base = made.git("rev-parse", "HEAD")
+    head = made.commit("slower", {"shop/price.py": shop.SLOWER})
+    run = send(runner, made, "test-selection", {"base": base, "head": head})
+    assert run.code == 0, run.explain()
+    assert any(name.startswith("signalbox-plan-") for name in run.artifacts)
+
+
+@pytest.mark.parametrize(
+    ("capability", "payload"),
+    [
+        (
+            "deploy",
+            {"sha": SHA, "digest": DIGEST, "environment": "production", "traffic": "proxy:http://evil"},
+        ),
+        ("deploy", {"sha": "main", "digest": DIGEST, "environment": "production"}),
+        ("promote", {"sha": SHA, "digest": DIGEST, "environment": "prod", "run-id": "1"}),
+        ("rollback", {"environment": "production", "digest": DIGEST, "severity": "high", "reason": "`id`"}),
+        ("nothing", {}),
+    ],
+)
+def test_what_the_door_refuses_reaches_nothing(runner, repository, capability, payload):
+    run = send(runner, repository({"a": "b"}), capability, payload)
+    assert run.code == 1
+    assert run.result("door") == "failure"
+    assert {e["jobID"] for e in run.events if e.get("jobResult")} == {"door"}
