@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import special, stats
+
 from signalbox.stats import eprocess
 from signalbox.stats.eprocess import FAR_BELOW, NOT_WORSE, WORSE, Mixture, Pair
 

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+
 from signalbox.stats import eprocess, forecast
 from signalbox.stats.eprocess import FAR_BELOW, NOT_WORSE, Pair
 
