@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import ast
 import types
-from typing import Any, Iterator, List, Optional, Set, Tuple
+from typing import Any, Dict, Iterator, List, Optional, Set, Tuple
 
 # Stand-ins in the compiled (and cached) code; `bind` puts the living objects in their place.
 ROW = "\0pytest-signalbox row\0"
@@ -20,7 +20,9 @@ _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _SCOPES = (*_FUNCTIONS, ast.ClassDef, ast.Lambda)
 _LEAVES = (ast.Return, ast.Raise, ast.Break, ast.Continue)
 _RESUMES = (ast.Yield, ast.YieldFrom, ast.Await, ast.AsyncFor, ast.AsyncWith)
-_SETS = (ast.Assign, ast.AnnAssign)
+_PLACES = (ast.Name, ast.Attribute, ast.Subscript)
+_MUTABLE = (ast.Dict, ast.List, ast.Set, ast.Call)
+_FILLERS = ("append", "extend", "update", "add", "insert", "setdefault", "__setitem__")
 _NESTED = ("body", "orelse", "finalbody")
 
 Position = Tuple[int, int]
@@ -82,100 +84,114 @@ def _ends_block(statement: ast.stmt) -> bool:
     )
 
 
-def _root(node: ast.AST) -> Optional[str]:
-    while isinstance(node, (ast.Attribute, ast.Subscript, ast.Call)):
-        node = node.func if isinstance(node, ast.Call) else node.value
-    return node.id if isinstance(node, ast.Name) else None
-
-
 class _Frame:
     """What one function does with state that outlives it: the signs of a hand-written cache.
 
-    Shared between tests is what the function did not make: globals, free variables, the class. Attributes
-    of an object handed in (``self``) may be; they count only where they are asked for first, then set.
+    Shared between tests is what the function did not make: globals, free variables, the class, mutable
+    defaults; attributes of an object handed in (``self``) may be. A cache is such a place that is asked for
+    first and then set. A *key* is the place's attribute, or its name where there is none.
     """
 
     def __init__(self, function: ast.AST) -> None:
         self.resumable = isinstance(function, ast.AsyncFunctionDef)
-        self._outer: Set[str] = set()
-        stored: Set[str] = set()
-        self._loaded: Set[str] = set()
+        self._declared: Set[str] = set()
+        self._alias: Dict[str, str] = {}
+        self._stands_for: Dict[str, Set[str]] = {}
         arguments = function.args  # type: ignore[attr-defined]
-        every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
-        every += [extra for extra in (arguments.vararg, arguments.kwarg) if extra is not None]
+        self._parameters = _parameters(arguments)
+        stored: Set[str] = set()
+        assignments = []
         for inner in _own(function):
             if isinstance(inner, (ast.Global, ast.Nonlocal)):
-                self._outer.update(inner.names)
-            elif isinstance(inner, ast.Name):
-                (self._loaded if isinstance(inner.ctx, ast.Load) else stored).add(inner.id)
+                self._declared.update(inner.names)
+            elif isinstance(inner, ast.Name) and not isinstance(inner.ctx, ast.Load):
+                stored.add(inner.id)
             elif isinstance(inner, _RESUMES):
                 self.resumable = True
-        self._parameters = {argument.arg for argument in every} - {"cls"}
-        self._made_here = stored - self._outer - self._parameters
-        self._read = {
-            place[:2] for place in map(self._place, _own(function)) if place is not None and place[2]
-        }
+            elif isinstance(inner, (ast.Assign, ast.NamedExpr)):
+                assignments.append(inner)
+        self._made_here = stored - self._declared - self._parameters
+        for inner in assignments:
+            targets = inner.targets if isinstance(inner, ast.Assign) else [inner.target]
+            for target in targets:
+                if isinstance(target, ast.Name) and target.id in self._made_here:
+                    # `found = CACHE.get(key)`: asking for `found` asks for the cache.
+                    self._stands_for.setdefault(target.id, set()).update(self.asks(inner.value))
+                    place = self._place(inner.value)
+                    if place is not None:
+                        self._alias[target.id] = place[1]
 
-    def _place(self, node: ast.AST) -> Optional[Tuple[str, str, bool]]:
-        """(root, first attribute, read) of an access to a place that may outlive the call."""
-        if isinstance(node, ast.Name) and node.id in self._outer:
-            return node.id, "", isinstance(node.ctx, ast.Load)
-        if not isinstance(node, (ast.Attribute, ast.Subscript)):
-            return None
-        attribute, inner = "", node
+    def _place(self, node: ast.AST) -> Optional[Tuple[str, str]]:
+        """(root, key) of an expression that names a place which may outlive the call."""
+        attribute = ""
+        inner = node
         while isinstance(inner, (ast.Attribute, ast.Subscript)):
             attribute = inner.attr if isinstance(inner, ast.Attribute) else attribute
-            inner = inner.value  # type: ignore[assignment]
-        if not isinstance(inner, ast.Name) or inner.id in self._made_here:
+            inner = inner.value
+        if not isinstance(inner, ast.Name):
             return None
-        return inner.id, attribute, isinstance(node.ctx, ast.Load)
+        if inner.id in self._alias:
+            return "", self._alias[inner.id]
+        if inner.id in self._made_here or (inner.id in self._parameters and not attribute):
+            return None
+        return inner.id, attribute or inner.id
 
     def asks(self, node: ast.AST) -> Set[str]:
-        """The attributes that a condition, or the body of a ``try``, asks for."""
-        asked = {place[1] for place in map(self._place, ast.walk(node)) if place is not None and place[2]}
-        strings = {
-            n.value for n in ast.walk(node) if isinstance(n, ast.Constant) and isinstance(n.value, str)
-        }
-        return {name for name in asked | strings if name}
+        """The keys that a condition, or the body of a ``try``, asks for."""
+        asked: Set[str] = set()
+        for inner in ast.walk(node):
+            if isinstance(inner, ast.Constant) and isinstance(inner.value, str):
+                asked.add(inner.value)
+            elif isinstance(getattr(inner, "ctx", None), ast.Load):
+                place = self._place(inner)
+                if place is not None:
+                    asked.add(place[1])
+                if isinstance(inner, ast.Name):
+                    asked |= self._stands_for.get(inner.id, set())
+        return asked
 
-    def fills(self, statement: ast.stmt, asked: Set[str]) -> bool:
-        """Whether the statement itself (not its nested suites) fills a cache."""
-        value = getattr(statement, "value", None)
-        # A flag that is set, or a count that goes on from itself, is state and no cache.
-        computed = value is not None and not isinstance(value, ast.Constant)
-        mentioned = self.asks(value) if computed and value is not None else set()
-        for node in _shallow(statement):
-            if (
-                isinstance(node, ast.Call)
-                and isinstance(node.func, ast.Attribute)
-                and node.func.attr == "setdefault"
-            ):
-                root = _root(node.func.value)
-                if root is not None and root not in self._made_here | self._parameters:
-                    return True
-            place = self._place(node)
-            if place is None or place[2]:
-                continue
-            root, attribute, _ = place
-            if root in self._parameters:
-                if attribute in asked - mentioned and computed and isinstance(statement, _SETS):
-                    return True
-            elif (root, attribute) in self._read or (not attribute and root in self._loaded - self._outer):
-                return True
+    def fills(self, statement: ast.stmt, asked: Set[str], busy: bool) -> bool:
+        """Whether the statement fills a cache; ``busy``: calls stand beside it (a flag set after work)."""
+        if isinstance(statement, (ast.Assign, ast.AnnAssign)) and statement.value is not None:
+            targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+            nodes = [n for target in targets for n in ast.walk(target) if isinstance(n, _PLACES)]
+            return any(self._sets(n, statement.value, asked, busy) for n in nodes)
+        if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
+            return self._call_fills(statement.value, asked)
+        return False
+
+    def _sets(self, node: Any, value: ast.expr, asked: Set[str], busy: bool) -> bool:
+        if isinstance(node.ctx, ast.Load):
+            return False
+        if isinstance(node, ast.Name) and node.id not in self._declared:
+            return False
+        place = self._place(node)
+        if place is None or place[1] not in asked:
+            return False
+        root, key = place
+        if root not in self._parameters:
+            return True
+        # Of objects handed in, a count that goes on from itself or a switch is state and no cache.
+        return busy if isinstance(value, ast.Constant) else key not in self.asks(value)
+
+    def _call_fills(self, call: ast.Call, asked: Set[str]) -> bool:
+        name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+        if name in ("setattr", "__setattr__"):
+            return any(isinstance(a, ast.Constant) and a.value in asked for a in call.args)
+        if name in _FILLERS and isinstance(call.func, ast.Attribute):
+            place = self._place(call.func.value)
+            return place is not None and place[1] in asked and place[0] not in self._parameters
         return False
 
 
-def _shallow(statement: ast.stmt) -> Iterator[ast.AST]:
-    todo: List[ast.AST] = [statement]
-    while todo:
-        node = todo.pop()
-        yield node
-        for name, value in ast.iter_fields(node):
-            if isinstance(node, ast.stmt) and (name in _NESTED or name in ("handlers", "cases")):
-                continue
-            for inner in value if isinstance(value, list) else [value]:
-                if isinstance(inner, ast.AST) and not isinstance(inner, _SCOPES):
-                    todo.append(inner)
+def _parameters(arguments: ast.arguments) -> Set[str]:
+    """Names handed in by the caller: not the class, and not those with a mutable default."""
+    names = [argument.arg for argument in [*arguments.posonlyargs, *arguments.args]]
+    defaults: List[Optional[ast.expr]] = [None] * (len(names) - len(arguments.defaults))
+    pairs = list(zip(names, [*defaults, *arguments.defaults]))
+    pairs += [(a.arg, d) for a, d in zip(arguments.kwonlyargs, arguments.kw_defaults)]
+    pairs += [(extra.arg, None) for extra in (arguments.vararg, arguments.kwarg) if extra is not None]
+    return {name for name, default in pairs if name != "cls" and not isinstance(default, _MUTABLE)}
 
 
 class _Prober:
@@ -230,13 +246,14 @@ class _Prober:
         done: List[ast.stmt] = []
         segment = 0  # where in `done` the present block begins
         fresh, filling, wrap_from = True, False, 0
+        busy = any(isinstance(n, ast.Call) for s in statements for n in _own(s)) if frame and asked else False
         for statement in statements:
             if fresh:
                 segment = len(done)
                 done.append(self._probe(statement))
             fresh = each or _ends_block(statement)
             if frame is not None:
-                if not filling and frame.fills(statement, asked):
+                if not filling and frame.fills(statement, asked, busy):
                     filling, wrap_from = True, segment
                 inner_asked = asked | _asked_by(statement, frame)
                 self._descend(statement, frame, inner_asked)

@@ -6,6 +6,8 @@ import ast
 import copy
 import marshal
 import pickle
+import textwrap
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -93,36 +95,169 @@ def test_code_objects_stay_hashable_comparable_and_picklable_parts():
 
 MEMOS = {
     "global dictionary": (
-        "CACHE = {}\ndef f(k):\n    if k not in CACHE:\n        CACHE[k] = k + 1\n    return CACHE[k]\n",
+        """
+        CACHE = {}
+        def f(k):
+            if k not in CACHE:
+                CACHE[k] = k + 1
+            return CACHE[k]
+        """,
         True,
     ),
     "early return": (
-        "C = {}\ndef f(k):\n    v = C.get(k)\n    if v is not None:\n        return v\n    C[k] = k\n    return k\n",
+        """
+        C = {}
+        def f(k):
+            v = C.get(k)
+            if v is not None:
+                return v
+            C[k] = k
+            return k
+        """,
         True,
     ),
     "handler": (
-        "C = {}\ndef f(k):\n    try:\n        return C[k]\n    except KeyError:\n        C[k] = k\n        return k\n",
+        """
+        C = {}
+        def f(k):
+            try:
+                return C[k]
+            except KeyError:
+                C[k] = k
+                return k
+        """,
         True,
     ),
     "global name": (
-        "X = None\ndef f(k):\n    global X\n    if X is None:\n        X = [k]\n    return X\n",
+        """
+        X = None
+        def f(k):
+            global X
+            if X is None:
+                X = [k]
+            return X
+        """,
         True,
     ),
     "class attribute": (
-        "class A:\n    one = None\n    @classmethod\n    def get(cls):\n        if cls.one is None:\n            cls.one = cls()\n        return cls.one\ndef f(k):\n    return A.get()\n",
+        """
+        class A:
+            one = None
+            @classmethod
+            def get(cls):
+                if cls.one is None:
+                    cls.one = cls()
+                return cls.one
+        def f(k):
+            return A.get()
+        """,
         True,
     ),
     "attribute of self": (
-        "class A:\n    def __init__(self):\n        self.x = None\n    def get(self):\n        if self.x is None:\n            self.x = len('a')\n        return self.x\na = A()\ndef f(k):\n    return a.get()\n",
+        """
+        class A:
+            def __init__(self):
+                self.x = None
+            def get(self):
+                if self.x is None:
+                    self.x = len('a')
+                return self.x
+        a = A()
+        def f(k):
+            return a.get()
+        """,
         True,
     ),
-    "setdefault": ("C = {}\ndef f(k):\n    return C.setdefault(k, k)\n", True),
+    "mutable default": (
+        """
+        def f(k, seen={}):
+            if k not in seen:
+                seen[k] = k
+            return seen[k]
+        """,
+        True,
+    ),
+    "alias": (
+        """
+        class A:
+            def __init__(self):
+                self.c = {}
+            def get(self, k):
+                c = self.c
+                if k not in c:
+                    c[k] = k
+                return c[k]
+        a = A()
+        def f(k):
+            return a.get(k)
+        """,
+        True,
+    ),
+    "a flag after work": (
+        """
+        class A:
+            on = False
+            def load(self):
+                if not self.on:
+                    len('x')
+                    self.on = True
+        a = A()
+        def f(k):
+            a.load()
+        """,
+        True,
+    ),
+    "a list that is empty at first": (
+        """
+        ALL = []
+        def f(k):
+            if not ALL:
+                ALL.append(k)
+            return ALL
+        """,
+        True,
+    ),
+    "set aside and put back": (
+        """
+        import types
+        m = types.SimpleNamespace(x=1)
+        def f(k):
+            old = m.x
+            m.x = 2
+            m.x = old
+        """,
+        False,
+    ),
+    "a count": (
+        """
+        N = {'n': 1}
+        def f(k):
+            if N['n']:
+                N['n'] += 1
+        """,
+        False,
+    ),
     "local dictionary": (
-        "def f(k):\n    c = {}\n    if k not in c:\n        c[k] = 1\n    return c[k]\n",
+        """
+        def f(k):
+            c = {}
+            if k not in c:
+                c[k] = 1
+            return c[k]
+        """,
         False,
     ),
     "plain state of self": (
-        "class A:\n    on = False\n    def turn(self):\n        if self.on:\n            self.on = False\na = A()\ndef f(k):\n    a.turn()\n",
+        """
+        class A:
+            on = False
+            def turn(self):
+                if self.on:
+                    self.on = False
+        a = A()
+        def f(k):
+            a.turn()
+        """,
         False,
     ),
 }
@@ -131,7 +266,7 @@ MEMOS = {
 @pytest.mark.parametrize("name", MEMOS)
 def test_filling_a_hand_written_cache_is_bracketed(name: str):
     source, is_cache = MEMOS[name]
-    space, _, _, memo = load(source)
+    space, _, _, memo = load(textwrap.dedent(source))
     memo.steps.clear()
     space["f"](1)
     steps = [step for _, step in memo.steps]
@@ -140,7 +275,7 @@ def test_filling_a_hand_written_cache_is_bracketed(name: str):
 
 def test_the_entry_of_a_fill_is_the_first_block_of_its_function():
     source, _ = MEMOS["global dictionary"]
-    space, _, starts, memo = load(source)
+    space, _, starts, memo = load(textwrap.dedent(source).lstrip())
     space["f"](1)
     assert starts[memo.steps[0][0]] == (3, 4)
 
@@ -176,8 +311,7 @@ def test_the_standard_library_still_compiles_with_probes():
     import typing
 
     for module in (argparse, asyncio.base_events, dataclasses, enum, typing):
-        with open(module.__file__ or "", "rb") as file:
-            source = file.read()
+        source = Path(module.__file__ or "").read_bytes()
         code, starts = instrument(source, "x")
         assert len(starts) == len(set(starts)) > 10
         assert code.co_filename == "x"
