@@ -197,6 +197,7 @@ def test_many_summaries_together_stay_below_the_limit(step):
     workflow, _, folder = step
     for _ in range(5):
         workflow.summary("row\n" * 60_000)
+    # Only the notices of those that found no room come on top.
     assert (folder / "summary").stat().st_size <= SUMMARY_LIMIT + 500
 
 
@@ -252,3 +253,48 @@ def test_the_fence_is_closed_when_what_is_inside_fails(step):
     token = log.getvalue().split("::stop-commands::")[1].split("\n")[0]
     assert log.getvalue().endswith(f"\n::{token}::\n")
     assert workflow.present
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("::error::x", ": :error::x"),
+        ("  ::error::x ", ": :error::x"),
+        ("a ::error::x", "a ::error::x"),
+        ("##[error]x", "## [error]x"),
+        ("a\n::b", "a ::b"),
+        ("tab\tand\x1b[31m", "tab and [31m"),
+    ],
+)
+def test_a_plain_line_is_changed_as_little_as_it_takes(text, shown):
+    assert plain(text) == shown
+
+
+def test_the_runners_own_escapes_are_used(step):
+    workflow, log, _ = step
+    workflow.annotate([Annotation(level="error", text="a%\r\nb", title="t:1", file="f", line=1)])
+    workflow.annotate([Annotation(level="warning", text="x", file="f")])
+    assert log.getvalue() == "::error title=t%3A1,file=f,line=1::a%25%0Ab\n::warning file=f::x\n"
+
+
+def test_what_fits_is_written_as_it_is_and_what_does_not_is_cut_to_the_limit(step):
+    workflow, _, folder = step
+    assert SUMMARY_LIMIT == 921_600
+    workflow.summary("one")
+    workflow.summary("two\n")
+    assert (folder / "summary").read_bytes() == b"one\ntwo\n"
+    workflow.summary("x\n" * SUMMARY_LIMIT)
+    assert SUMMARY_LIMIT - 10 <= (folder / "summary").stat().st_size <= SUMMARY_LIMIT
+
+
+def test_three_characters_are_a_secret_and_two_are_not(step):
+    workflow, log, _ = step
+    workflow.mask("abc")
+    workflow.mask("de")
+    assert log.getvalue() == "::add-mask::abc\n"
+
+
+def test_the_error_of_a_full_disk_says_so():
+    with pytest.raises(InputError) as caught:
+        Workflow({"GITHUB_OUTPUT": "/dev/full"}, io.StringIO()).output("a", "b")
+    assert str(caught.value) == "/dev/full: GITHUB_OUTPUT cannot be written: No space left on device"

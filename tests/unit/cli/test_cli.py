@@ -1,5 +1,7 @@
 """The steps every script shares, with a decision of the test's own."""
 
+import contextlib
+import io
 import json
 import os
 import re
@@ -361,3 +363,60 @@ def test_nothing_in_the_workspace_is_imported(tmp_path):
         )
         assert done.returncode == 2
         assert "this is not a decision bundle" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("verdict", "asks", "code"), [("FAIL", 3, 3), ("FAIL", 0, 1), ("PASS", 3, 0), ("NOT_VERIFIED", 1, 3)]
+)
+def test_only_a_denial_can_be_handed_to_a_person_and_nothing_else_moves_a_verdicts_code(
+    tmp_path, capsys, verdict, asks, code
+):
+    def function(context):
+        return Result(decision=decision(id=context.stamp.id, verdict=verdict), inputs={}, exit=asks)
+
+    assert Command("check", "Checks.", environ={}).run(function, ["--repo", str(tmp_path)]) == code
+    assert verdict in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("verdict", "mode", "level"),
+    [
+        ("FAIL", "enforce", "error"),
+        ("NOT_VERIFIED", "enforce", "warning"),
+        ("FAIL", "observe", "notice"),
+        ("PASS", "enforce", ""),
+    ],
+)
+def test_a_verdict_that_needs_somebody_is_an_annotation(tmp_path, capsys, verdict, mode, level):
+    run(["--repo", str(tmp_path), "--verdict", verdict, "--mode", mode], {"GITHUB_ACTIONS": "true"})
+    found = re.findall(
+        r"^::(notice|warning|error) title=Gate%3A (\w+)::", capsys.readouterr().out, re.MULTILINE
+    )
+    assert found == ([(level, verdict)] if level else [])
+
+
+def test_a_script_that_decides_nothing_has_its_text_summary_and_outputs_shown(tmp_path, capsys):
+    environ = {
+        "GITHUB_ACTIONS": "true",
+        "GITHUB_STEP_SUMMARY": str(tmp_path / "summary"),
+        "GITHUB_OUTPUT": str(tmp_path / "output"),
+    }
+
+    def function(_):
+        return Result(text="one\ntwo", summary="**two**", outputs={"n": "2"})
+
+    assert Command("check", "Checks.", environ=environ).run(function, ["--repo", str(tmp_path)]) == 0
+    assert fenced(capsys.readouterr().out).split() == ["one", "two"]
+    assert (tmp_path / "summary").read_text() == "**two**\n"
+    assert "n<<" in (tmp_path / "output").read_text()
+    argv = ["--repo", str(tmp_path), "--format", "json"]
+    assert Command("check", "Checks.", environ={}).run(function, argv) == 0
+    assert capsys.readouterr().out == "one\ntwo\n"
+
+
+def test_a_stream_of_somebody_elses_is_written_to_as_text(tmp_path):
+    stream = io.StringIO()
+    with contextlib.redirect_stdout(stream):
+        command = Command("check", "Checks.", environ={})
+        command.run(lambda _: Result(text="shown"), ["--repo", str(tmp_path)])
+    assert stream.getvalue() == "shown\n"

@@ -3,6 +3,7 @@
 import os
 import re
 import subprocess
+import sys
 
 import pytest
 import yaml
@@ -46,6 +47,13 @@ def test_an_empty_file_is_the_shipped_policy_and_only_observes(text):
         ("- 1\n", 1, "object"),
         ("mode: enforce\n---\nmode: observe\n", 2, "single document"),
         ("mode: enforce\nrollout:\n  soak-seconds: .inf\n", 3, "finite"),
+        ("modules:\n  a: {}\n  b: {minutes: 1, paths: x}\n", 3, "unknown key 'paths' in modules.b"),
+        ("modules:\n  a: {}\n  b: 3\n", 3, "modules.b: Expected `object`"),
+        ("scoring:\n  model:\n    weights:\n      x: 1\n      y: -1\n", 5, "scoring.model.weights.y"),
+        ("suites:\n  unit:\n    minutes: 1\n    paths:\n      - a\n      - ''\n", 6, "suites.unit.paths.1"),
+        ("selection:\n  full-paths:\n    x: 1\n", 2, "selection.full-paths"),
+        ("rollout:\n  slices:\n    - {x: 1}\n", 3, "rollout.slices.0"),
+        ("suites:\n  unit: {minutes: 1, nonsense-that-resembles-nothing: 2}\n", 2, "docs/schema"),
         ("rollout:\n  soak-seconds: .nan\n", 2, "finite"),
         ("ledger:\n  url: 'x'\n  branch: \"\\ud800\"\n", 3, "half a character"),
         ('ledger: {url: "a\\0b"}\n', 1, "NUL"),
@@ -223,3 +231,27 @@ def test_neither_the_environment_nor_a_replacement_shows_another_policy(repo, tm
     subprocess.run(["git", "init", "-q", elsewhere], check=True)
     monkeypatch.setenv("GIT_DIR", str(elsewhere / ".git"))
     assert load(repo, ref=base).settings.mode == "enforce"
+
+
+def test_without_git_the_policy_of_a_commit_cannot_be_read(repo, tmp_path_factory, monkeypatch):
+    commit(repo, "mode: enforce\n")
+    monkeypatch.setenv("PATH", str(tmp_path_factory.mktemp("empty")))
+    with pytest.raises(InputError, match="git is not installed"):
+        load(repo, ref="HEAD")
+
+
+def test_a_git_that_never_answers_is_given_up(repo, tmp_path_factory, monkeypatch):
+    folder = tmp_path_factory.mktemp("slow")
+    (folder / "git").write_text("#!/bin/sh\nexec sleep 60\n")
+    (folder / "git").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+    monkeypatch.setattr(sys.modules["signalbox.config.load"], "_GIT_SECONDS", 0.2)
+    with pytest.raises(InputError, match="git took more than"):
+        load(repo, ref="HEAD")
+
+
+@pytest.mark.parametrize("name", ["a\0b", "../outside.yml"])
+def test_a_name_that_is_none_is_refused(repo, name):
+    commit(repo, "mode: enforce\n")
+    with pytest.raises(InputError):
+        load(repo, file=name)

@@ -202,3 +202,26 @@ def test_a_bundle_knows_its_own_damage_and_its_limit():
     assert msgspec.structs.replace(bundle, inputs={"a": 1}).expected_seal() != bundle.seal
     with pytest.raises(InputError, match="larger than"):
         decode_bundle(b" " * (MAX_BUNDLE_BYTES + 1))
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        (
+            {"fresh_until": "2026-03-01T11:00:00Z"},
+            "fresh until 2026-03-01T11:00:00Z, and it is 2026-03-01T12:00:00Z",
+        ),
+        (
+            {"observed_at": "2026-03-01T13:00:00Z"},
+            "observed at 2026-03-01T13:00:00Z, and it is 2026-03-01T12:00:00Z",
+        ),
+        ({"subject": Subject(commit="d")}, "this is about commit d, not c"),
+        (
+            {"observed_at": "0001-01-01T00:00:00+23:59"},
+            "a time in this evidence cannot be read: '0001-01-01T00:00:00+23:59' lies outside the calendar",
+        ),
+    ],
+)
+def test_a_gap_is_a_sentence_that_says_what_was_found_and_what_was_wanted(fields, sentence):
+    judged = verify(Evidence(kind="tests", status="pass", **fields), now=NOW, subject=Subject(commit="c"))
+    assert [gap.text for gap in judged.gaps] == [sentence]

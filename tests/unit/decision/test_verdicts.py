@@ -81,3 +81,64 @@ def test_foreign_verdicts_and_kinds_are_named():
         tighten("promotion", "block", "ship-it")
     with pytest.raises(ValueError, match="unknown kind of decision 'mood'"):
         order_of("mood")
+
+
+@pytest.mark.parametrize(
+    ("kind", "verdicts", "exits", "cap"),
+    [
+        ("test-plan", "targeted widened full", (0, 0, 0), ""),
+        ("risk", "low medium high", (0, 0, 0), ""),
+        ("concurrency", "planned assumed", (0, 0), ""),
+        ("promotion", "auto-promote manual-review block", (0, 3, 1), "manual-review"),
+        ("rollout", "proceed hold rollback", (0, 3, 1), "hold"),
+        ("evals", "PASS NOT_VERIFIED FAIL", (0, 3, 1), "NOT_VERIFIED"),
+        ("gate", "PASS NOT_VERIFIED FAIL", (0, 3, 1), "NOT_VERIFIED"),
+        ("readiness", "READY HOLD ROLLBACK_REQUIRED", (0, 3, 1), "HOLD"),
+        ("authorization", "allow deny", (0, 1), "allow"),
+    ],
+)
+def test_the_verdicts_are_words_that_other_repositories_rely_on(kind, verdicts, exits, cap):
+    order = ORDERS[kind]
+    assert (" ".join(order.verdicts), order.exits, order.cap) == (verdicts, exits, cap)
+
+
+def test_no_kind_is_without_its_words_pinned_above_and_an_order_cannot_be_changed():
+    assert len(ORDERS) == 9
+    with pytest.raises(TypeError):
+        ORDERS["gate"] = ORDERS["risk"]
+    with pytest.raises(AttributeError):
+        ORDERS["gate"].cap = "FAIL"
+
+
+@pytest.mark.parametrize(
+    ("rule", "advised", "verdict", "accepted", "note"),
+    [
+        ("proceed", "hold", "hold", True, ""),
+        ("proceed", "rollback", "hold", True, "capped at hold"),
+        ("proceed", "proceed", "proceed", False, "changes nothing"),
+        ("hold", "proceed", "hold", False, "advice cannot loosen a verdict"),
+        ("hold", "rollback", "hold", False, "the rule's verdict is already as strict as advice can make it"),
+        ("rollback", "rollback", "rollback", False, "changes nothing"),
+        ("proceed", "ship it", "proceed", False, "not a verdict of rollout"),
+    ],
+)
+def test_what_became_of_advice_is_said(rule, advised, verdict, accepted, note):
+    """Whatever the advice claims about itself: a model may fill in any field it is let near."""
+    lie = Advice(source="model", verdict=advised, text="t", accepted=not accepted, refused="taken, of course")
+    made, (judged,) = take_advice("rollout", rule, [lie])
+    assert (made, judged.accepted, judged.refused) == (verdict, accepted, note)
+    assert (judged.source, judged.verdict, judged.text) == ("model", advised, "t")
+
+
+@pytest.mark.parametrize("order", [("widened", "full"), ("full", "widened")])
+def test_many_advisers_move_a_plan_by_one_step_together(order):
+    verdict, judged = take_advice("test-plan", "targeted", [advice(item) for item in order])
+    assert verdict == "widened"
+    assert {item.verdict: item.refused for item in judged} == {"widened": "", "full": "capped at widened"}
+
+
+@pytest.mark.parametrize(
+    ("rule", "verdict"), [("targeted", "widened"), ("widened", "full"), ("full", "full")]
+)
+def test_advice_moves_a_plan_by_one_step_from_wherever_the_rule_put_it(rule, verdict):
+    assert take_advice("test-plan", rule, [advice("full")])[0] == verdict
