@@ -31,12 +31,14 @@ lint: setup-test ## the lint lane alone
 schema: setup ## write the JSON Schemas under docs/schema/
 	@$(PYTHON) docs/schema/generate.py
 
-.PHONY: bench
-bench: bench-startup ## every headline figure beside its peer
+# One command a headline figure, the peer measured in the same run. A new one is one more name here.
+BENCHES := startup selection rollout scoring evals learning concurrency gates
 
-.PHONY: bench-startup
-bench-startup: setup ## how long a script takes to start, and an action's environment to install
-	@$(PYTHON) bench/startup.py
+.PHONY: bench $(BENCHES:%=bench-%)
+bench: $(BENCHES:%=bench-%) ## every headline figure beside its peer (or one: make bench-rollout)
+
+$(BENCHES:%=bench-%): bench-%: setup
+	@$(PYTHON) bench/$*.py
 
 .PHONY: requirements
 requirements: setup ## compile the hashed requirement files anew (after a change in pyproject.toml)
