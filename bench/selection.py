@@ -156,6 +156,15 @@ class Bench:
         )
         return _cpu(before), done.returncode
 
+    def pytest_of(self, test: str) -> tuple[float, int]:
+        """Run one test by itself."""
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        command = [self.python, "-m", "pytest", "-q", "--tb=no", "-p", "no:testmon", test]
+        done = subprocess.run(
+            command, cwd=self.repo, env=self.environ(), capture_output=True, timeout=600, check=False
+        )
+        return _cpu(before), done.returncode
+
     def record(self) -> float:
         """Record the index; CPU seconds."""
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -332,13 +341,18 @@ def run_project(bench: Bench, mutants: int, seed: int, peers: bool) -> dict[str,
         selected = known if everything else set(plan["tests"]) & known
         if any(s["how"] == "all" for s in plan["suites"]):
             selected = known
+        # A test that passes by itself on the mutant fails in the whole run by what another test left behind.
+        bench.git("checkout", "-q", "-f", "mutant")
+        alone = {test for test in sorted(failed - selected)[:5] if bench.pytest_of(test)[1] == 0}
+        bench.git("checkout", "-q", "-f", "main")
         row = {
             "where": f"{path.relative_to(bench.repo)}:{line}",
             "new": new.strip(),
             "selected": len(selected),
             "floor": len(floor),
             "failed": len(failed),
-            "missed": sorted(failed - selected),
+            "missed": sorted(failed - selected - alone),
+            "left_behind": sorted(alone),
             "below_floor": len(floor - selected),
             "seconds": seconds,
             "verdict": decision["verdict"],
@@ -360,6 +374,7 @@ def run_project(bench: Bench, mutants: int, seed: int, peers: bool) -> dict[str,
         "detected": sum(1 for r in rows if r["failed"] and len(r["missed"]) < r["failed"]),
         "failing": sum(r["failed"] for r in rows),
         "missed": sum(len(r["missed"]) for r in rows),
+        "left_behind": sum(len(r["left_behind"]) for r in rows),
         "bodies": len(bodies),
         "selected_share": sum(r["selected"] for r in bodies) / max(1, len(bodies)) / total,
         "floor_share": sum(r["floor"] for r in bodies) / max(1, len(bodies)) / total,
@@ -435,16 +450,16 @@ def main() -> int:
 
 def _print(results: list[dict[str, Any]]) -> None:
     print(
-        f"{'project':12} {'tests':>6} {'mutants':>7} {'killed':>6} {'found':>5} {'failing':>7} {'missed':>6} "
-        f"{'selected':>8} {'floor':>6} {'ratio':>6} {'at import':>9} {'record':>6} "
+        f"{'project':12} {'tests':>6} {'mutants':>7} {'killed':>6} {'found':>5} {'failing':>7} "
+        f"{'missed':>6} {'left':>4} {'selected':>8} {'floor':>6} {'ratio':>6} {'at import':>9} {'record':>6} "
         f"{'testmon':>7} {'plan s':>6} {'B/test':>6}"
     )
     for r in results:
         ratio = r["selected_share"] / r["floor_share"] if r["floor_share"] else float("nan")
         print(
             f"{r['project']:12} {r['tests']:6} {r['mutants']:7} {r['killed']:6} {r['detected']:5} "
-            f"{r['failing']:7} {r['missed']:6} {r['selected_share']:8.1%} {r['floor_share']:6.1%} "
-            f"{ratio:6.2f} {r['import_share']:9.1%} {r['overhead']:6.2f} "
+            f"{r['failing']:7} {r['missed']:6} {r['left_behind']:4} {r['selected_share']:8.1%} "
+            f"{r['floor_share']:6.1%} {ratio:6.2f} {r['import_share']:9.1%} {r['overhead']:6.2f} "
             f"{r.get('testmon_overhead', float('nan')):7.2f} {r['plan_seconds'] or 0:6.2f} "
             f"{r['bytes_per_test']:6.0f}",
             flush=True,

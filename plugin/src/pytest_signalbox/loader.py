@@ -18,7 +18,7 @@ import sys
 import types
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
-from . import probes
+from . import caches, probes
 from .recorder import Recorder
 
 # Frames of files named like this are skipped when `warnings` counts a stack level.
@@ -38,8 +38,11 @@ def _rewriting() -> str:
     """The name of this version of the rewriting: cached code of another must not be taken for it."""
     global _known_rewriting
     if not _known_rewriting:
-        with open(probes.__file__, "rb") as file:
-            _known_rewriting = hashlib.sha256(file.read()).hexdigest()
+        digest = hashlib.sha256()
+        for module in (probes, caches):
+            with open(module.__file__, "rb") as file:
+                digest.update(file.read())
+        _known_rewriting = digest.hexdigest()
     return _known_rewriting
 
 
