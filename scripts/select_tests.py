@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from signalbox.change import Change
     from signalbox.selection.facts import Inputs
+    from signalbox.selection.gather import Gathered
 
 EXAMPLES = """
 examples:
@@ -41,13 +42,16 @@ def run(context: Context) -> Result:
     head = tree(root, change.head)
     connection, sha256, problem = _index(context)
     try:
-        inputs = _inputs(context, root, change, head, connection, sha256, problem)
+        found = None
+        if connection is not None:
+            found, problem = _ask(context, root, head, connection, sha256)
+        inputs = _inputs(context, change, head, found, problem)
         decision = decide(inputs, context.policy.settings, context.policy.ref, context.stamp)
         plan: dict[str, Any] = decision.outputs["test_plan"]
         # Only observing means: the plan is shown, and the job goes on running everything.
         applies = args.format != "github" or context.policy.settings.mode == "enforce"
-        written = plan if applies else {**plan, "full_suite": True, "suites": []}
-        lines = plan_lines(written, connection, context.policy.settings, head)
+        written = plan if applies else _everything(plan, inputs)
+        lines = plan_lines(written, None if found is None else connection, context.policy.settings, head)
     finally:
         if connection is not None:
             connection.close()
@@ -71,16 +75,10 @@ def run(context: Context) -> Result:
 
 
 def _inputs(
-    context: Context,
-    root: Path,
-    change: Change,
-    head: dict[str, str],
-    connection: sqlite3.Connection | None,
-    sha256: str,
-    problem: str,
+    context: Context, change: Change, head: dict[str, str], found: Gathered | None, problem: str
 ) -> Inputs:
     from signalbox.selection.facts import ChangeFacts, FileFact, Inputs
-    from signalbox.selection.gather import gather, suite_facts
+    from signalbox.selection.gather import suite_facts
 
     settings = context.policy.settings
     seed = context.args.seed or context.stamp.id
@@ -104,9 +102,6 @@ def _inputs(
         author_commits=change.history.author_commits,
         recent_fixes=change.history.recent_fixes,
     )
-    found = None
-    if connection is not None:
-        found = gather(connection, sha256, head, _compare(root), settings, context.environ)
     return Inputs(
         subject=context.subject(commit=change.head),
         change=facts,
@@ -120,6 +115,30 @@ def _inputs(
         python=context.args.python,
         force=_force(context, change.message),
     )
+
+
+def _ask(
+    context: Context, root: Path, head: dict[str, str], connection: sqlite3.Connection, sha256: str
+) -> tuple[Gathered | None, str]:
+    """What the index says, or why it cannot be used after all: a file may open and still be nonsense."""
+    import sqlite3
+
+    from signalbox.selection.gather import gather
+
+    try:
+        settings = context.policy.settings
+        return gather(connection, sha256, head, _compare(root), settings, context.environ), ""
+    except (sqlite3.Error, KeyError, ValueError, TypeError) as error:
+        return (
+            None,
+            f"the index does not hold what it should ({type(error).__name__}: {error}); record it anew",
+        )
+
+
+def _everything(plan: dict[str, Any], inputs: Inputs) -> dict[str, Any]:
+    full = inputs.suites.get("full")
+    suites = [{"name": "full", "how": "all", "paths": list(full.paths)}] if full else []
+    return {**plan, "full_suite": True, "suites": suites}
 
 
 def _index(context: Context) -> tuple[sqlite3.Connection | None, str, str]:

@@ -10,6 +10,7 @@ import msgspec
 
 from signalbox.config import Settings
 from signalbox.config.globs import first_match
+from signalbox.decision import parse_time
 
 from .build import value_digest
 from .facts import IndexFacts, SuiteFact, TestFact
@@ -33,8 +34,12 @@ def gather(
     settings: Settings,
     environ: Mapping[str, str],
 ) -> Gathered:
-    """Ask the index everything. Tests are renumbered by position, only those touched are kept."""
+    """Ask the index everything. Tests are renumbered by position, only those touched are kept.
+
+    ``sqlite3.Error``, ``KeyError``, ``ValueError`` or ``TypeError`` for an index that is nonsense.
+    """
     meta = dict(connection.execute("SELECT key, value FROM meta"))
+    parse_time(meta["recorded_at"])
     found = difference(connection, head)
     policy = settings.selection
     touched: list[Touched] = []
