@@ -16,6 +16,7 @@ ROOMS = {
     "concurrency": "signalbox.concurrency.decide",
     "promotion": "signalbox.promotion.decide",
     "rollout": "signalbox.rollout.decide",
+    "evals": "signalbox.evals.decide",
 }
 """Kind → module that holds its ``Inputs`` and its pure ``decide``."""
 

@@ -9,6 +9,7 @@ import msgspec
 from signalbox.config.advisor import AdvisorSettings
 from signalbox.config.base import Section
 from signalbox.config.concurrency import Concurrency, Module
+from signalbox.config.evals import Evals
 from signalbox.config.ledger import LedgerSettings
 from signalbox.config.rollout import Rollout
 from signalbox.config.scoring import Scoring
@@ -28,5 +29,6 @@ class Settings(Section, frozen=True, kw_only=True):
     concurrency: Concurrency = Concurrency()
     scoring: Scoring = Scoring()
     rollout: Rollout = Rollout()
+    evals: Evals = Evals()
     ledger: LedgerSettings = LedgerSettings()
     advisor: AdvisorSettings = AdvisorSettings()
