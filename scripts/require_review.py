@@ -20,7 +20,7 @@ examples:
       --standing-approval approval.json --deployment web --digest sha256:… --environment production
       after it: writes who approved, for monitor_rollout.py --standing-approval; nothing if nobody did
 
-Asks GitHub (GITHUB_REPOSITORY, GITHUB_TOKEN with actions: read). Exit 3: it gave no answer, which is no consent.
+Asks GitHub (GITHUB_TOKEN with actions: read). Exit 3: it gave no answer, which is no consent.
 """
 
 

@@ -113,11 +113,9 @@ def exercised():
     for path in (ROOT / "tests/workflows").glob("test_*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.FunctionDef):
-                text = {
-                    n.value
-                    for n in ast.walk(node)
-                    if isinstance(n, ast.Constant) and isinstance(n.value, str)
-                }
+                inner = list(ast.walk(node))
+                text = {n.value for n in inner if isinstance(n, ast.Constant) and isinstance(n.value, str)}
+                text |= {n.arg for n in inner if isinstance(n, ast.keyword) and n.arg}
                 for name in text & set(given):
                     given[name] |= text
     return given

@@ -61,7 +61,7 @@ def zizmor(*paths):
 
 
 def _file(finding):
-    return Path(finding["locations"][0]["symbolic"]["key"]["Local"]["given_path"]).name
+    return Path(finding["locations"][0]["symbolic"]["key"]["Local"]["verbatim_path"]).name
 
 
 def test_zizmor_finds_nothing():
@@ -94,7 +94,9 @@ def test_zizmor_ignores_nothing():
 
 def test_githubs_language_service_finds_nothing(language_service):
     found = language_service(ROOT, [str(path.relative_to(ROOT)) for path in EVERY])
-    assert found == []
+    # Its list of events lacks this one's payload; GitHub's own page of events has base_sha in it.
+    missing = ("examples/callers/change.yml", "Context access might be invalid: merge_group")
+    assert [row for row in found if (row["file"], row["message"]) != missing] == []
 
 
 def test_the_language_service_does_find_mistakes(language_service, tmp_path):
@@ -235,3 +237,8 @@ def test_a_call_grants_nothing_beyond_it(path):
         name = re.search(r"^\$/\.github/workflows/([\w-]+\.yml)$", body.get("uses", ""))
         if name:
             assert body["permissions"] == asked(ROOT / ".github/workflows" / name[1]), job
+
+
+def test_the_required_check_needs_every_job_of_ci():
+    jobs = read(ROOT / ".github/workflows/ci.yml")["jobs"]
+    assert set(jobs["all-passed"]["needs"]) == set(jobs) - {"all-passed"}

@@ -5,6 +5,7 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from signalbox.dispatch import CAPABILITIES, validate
 from signalbox.errors import InputError
 
