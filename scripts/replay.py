@@ -15,6 +15,8 @@ EXAMPLES = """
 examples:
   replay.py ledger/decisions/promotion-….json
   replay.py --sha256 9f2c… bundle.json     also check the digest that a workflow passed on
+  replay.py --digest sha256:4f53… --statement decision.statement.json promotion-….json
+      the attested statement (or a Sigstore bundle's payload) must be what this bundle says about this digest
 """
 
 
@@ -25,8 +27,10 @@ def run(context: Context) -> Result:
 
     # The worst of all bundles: one that cannot be read must not hide that another differs.
     lines, codes = [], {PERMITS}
-    if context.args.sha256 and len(context.args.bundle) != 1:
-        raise InputError("--sha256 goes with exactly one bundle", where="--sha256")
+    for option in ("sha256", "digest", "statement"):
+        if getattr(context.args, option) and len(context.args.bundle) != 1:
+            raise InputError(f"--{option} goes with exactly one bundle", where=f"--{option}")
+    digest, statement = context.args.digest, _statement(context.args.statement)
     for name in context.args.bundle:
         try:
             data = read_limited(Path(name), MAX_BUNDLE_BYTES, "bundle")
@@ -36,18 +40,38 @@ def run(context: Context) -> Result:
                 codes.add(DENIES)
                 continue
             result = replay(data, where=name)
+            other = _difference(data, statement, digest, name) if result.same else ""
         except InputError as error:
             if len(context.args.bundle) == 1:
                 raise
             lines.append(f"UNREADABLE  {error}")
             codes.add(WRONG)
             continue
-        word = "same" if result.same else "DIFFERS"
-        lines.append(f"{word}  {result.kind} {result.verdict}  {name}  {result.difference}".rstrip())
-        codes.add(PERMITS if result.same else DENIES)
+        same = result.same and not other
+        word = "same" if same else "DIFFERS"
+        lines.append(f"{word}  {result.kind} {result.verdict}  {name}  {result.difference}{other}".rstrip())
+        codes.add(PERMITS if same else DENIES)
     exit_code = next(code for code in (DENIES, WRONG, PERMITS) if code in codes)
     # One bundle, one line: no name or verdict inside a file may write a line of its own.
     return Result(text="\n".join(plain(line) for line in lines), exit=exit_code)
+
+
+def _statement(name: str) -> bytes:
+    if not name:
+        return b""
+    data = read_limited(Path(name), 32 << 20, "statement")
+    if not data:
+        raise InputError("the statement is empty", where=name)
+    return data
+
+
+def _difference(data: bytes, statement: bytes, digest: str, name: str) -> str:
+    """Why the bundle is not what was attested, or not about that digest."""
+    if not (statement or digest):
+        return ""
+    from signalbox.promotion.attestation import difference
+
+    return difference(data, statement, digest, where=name)
 
 
 def main() -> int:
@@ -55,6 +79,8 @@ def main() -> int:
     command = Command("replay", __doc__ or "", epilog=EXAMPLES)
     command.positional("bundle", nargs="+", metavar="BUNDLE", help="a bundle, as a decision left it")
     command.option("--sha256", metavar="HEX", help="the digest the bundle must have")
+    command.option("--digest", metavar="SHA256", help="the artifact the promotion must be about, sha256:…")
+    command.option("--statement", metavar="FILE", help="the statement that was attested about it")
     return command.run(run)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from signalbox.cli import Command, Context, Result
 
 if TYPE_CHECKING:
-    from signalbox.decision import Evidence, Origin
+    from signalbox.decision import Decision, Evidence, Origin
     from signalbox.promotion import Inputs, Past, Waiver
 
 EXAMPLES = """
@@ -55,6 +55,7 @@ def run(context: Context) -> Result:
         past=_past(context, subject.digest),
         waivers=_waivers(context),
         risk=args.risk,
+        artifact=_artifact(args.artifact),
     )
     if context.policy.settings.advisor.endpoint:
         inputs = _advised(context, inputs)
@@ -70,8 +71,20 @@ def run(context: Context) -> Result:
             "promoted_tag": out["promoted_tag"],
             "signals": _json(out["signals"]),
             "recommendations": _json(out["recommendations"]),
+            **_attested(context, decision, inputs),
         },
     )
+
+
+def _attested(context: Context, decision: Decision, inputs: Inputs) -> dict[str, str]:
+    """Statement and summary for the digest, written beside each other; nothing without a digest."""
+    from signalbox.decision import make_bundle
+    from signalbox.promotion.attestation import write_attestations
+
+    if not context.args.attestation or not decision.subject.digest:
+        return {}
+    data = make_bundle(decision, inputs, context.policy.settings).encode()
+    return write_attestations(data, Path(context.args.attestation))
 
 
 def _advised(context: Context, inputs: Inputs) -> Inputs:
@@ -125,6 +138,19 @@ def _digest(text: str) -> str:
         raise InputError(
             "this is not a digest", where="--digest", why=text[:80], fix="Give sha256: and 64 hex digits."
         )
+    return text
+
+
+def _artifact(text: str) -> str:
+    import re
+
+    from signalbox.errors import InputError
+
+    if text and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,254}", text):
+        raise InputError(
+            "this is not an artifact's name", where="--artifact", why=repr(text[:80]),
+            fix="Give host/name of the image, or a file's name, without tag.",
+        )  # fmt: skip
     return text
 
 
@@ -230,6 +256,12 @@ def main() -> int:
         "--digest", metavar="SHA256", help="the artifact's digest, sha256:…; without it no auto-promotion"
     )
     command.option("--sha", metavar="COMMIT", help="the commit it was built from, 40 hex digits")
+    command.option("--artifact", metavar="NAME", help="what the digest is called, host/name of an image")
+    command.option(
+        "--attestation",
+        metavar="DIR",
+        help="write the decision as an in-toto statement there, and a SLSA VSA",
+    )
     command.option("--waivers", metavar="DIR", help="waivers of vetoes, *.json with *.json.sig beside each")
     command.option("--prometheus", metavar="URL", help="ask production's health there")
     command.option(

@@ -177,3 +177,37 @@ def test_a_policy_that_requires_nothing_is_refused(reports: Path, tmp_path: Path
     ran = score(reports, "--config", policy)
     assert ran.returncode == 2
     assert "every artifact would pass" in ran.stderr
+
+
+def test_the_attestation_is_ready_to_be_signed_and_replay_checks_it(reports: Path, tmp_path: Path) -> None:
+    output, folder, bundles = tmp_path / "output", tmp_path / "attest", tmp_path / "bundles"
+    output.touch()
+    environ = {"GITHUB_ACTIONS": "true", "GITHUB_OUTPUT": str(output), "RUNNER_TEMP": str(tmp_path)}
+    ran = score(
+        reports, "--attestation", folder, "--bundles", bundles, "--artifact", "ghcr.io/a/b", **environ
+    )
+    assert ran.returncode == 0, ran.stderr
+    written = output.read_text()
+    for name in ("subject-name", "decision-predicate", "decision-predicate-type", "summary-predicate"):
+        assert f"{name}<<" in written
+    [bundle] = bundles.iterdir()
+    statement = folder / "decision.statement.json"
+    told = json.loads(statement.read_text())
+    assert told["subject"] == [{"name": "ghcr.io/a/b", "digest": {"sha256": "a" * 64}}]
+    assert told["predicate"] == json.loads((folder / "decision.predicate.json").read_text())
+    good = script("replay.py", "--statement", statement, "--digest", DIGEST, bundle)
+    assert (good.returncode, good.stdout[:4]) == (0, "same")
+    assert script("replay.py", "--statement", folder / "summary.statement.json", bundle).returncode == 0
+    other = script("replay.py", "--digest", "sha256:" + "c" * 64, bundle)
+    assert (other.returncode, "not sha256:cccc" in other.stdout) == (1, True)
+    statement.write_bytes(statement.read_bytes().replace(b"manual-review", b"auto-promote!"))
+    assert script("replay.py", "--statement", statement, bundle).returncode == 1
+
+
+def test_without_a_digest_nothing_is_attested(reports: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "attest"
+    ran = script(
+        "score_artifact.py", "--evidence", reports, "--repo", tmp_path, "--attestation", folder
+    )  # fmt: skip
+    assert ran.returncode == 3, ran.stderr
+    assert not folder.exists()

@@ -41,8 +41,8 @@ class Inputs(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     ``evidence`` is about the candidate; the tests in it are already merged into one. ``baseline`` is the
     base branch's last good evidence of the same kinds. ``past`` comes from the ledger, oldest first.
-    ``risk`` is the change's tier, empty where it was not assessed. ``notes`` are reasons without effect: what
-    the advisor could not say.
+    ``risk`` is the change's tier, empty where it was not assessed. ``artifact`` is what the digest is called
+    in its attestation. ``notes`` are reasons without effect: what the advisor could not say.
     """
 
     subject: Subject
@@ -54,3 +54,4 @@ class Inputs(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     notes: tuple[Reason, ...] = ()
     models: dict[str, str] = {}
     risk: str = ""
+    artifact: str = ""
