@@ -10,7 +10,8 @@ from signalbox.config.base import AtLeastOne, NotNegative, Positive, Section
 
 # Credentials in a URL would end up in records; the key has a variable of its own.
 Endpoint = Annotated[str, msgspec.Meta(pattern=r"^(?:https?://[^\s/@?#]+(?:/[^\s@?#]*)?)?$", max_length=500)]
-Variable = Annotated[str, msgspec.Meta(pattern=r"^[A-Z][A-Z0-9_]{0,99}$")]
+# Only what is named as a key for a model can be sent to an endpoint: never GITHUB_TOKEN or a cloud's secret.
+Variable = Annotated[str, msgspec.Meta(pattern=r"^(SIGNALBOX_[A-Z0-9_]{1,90}|[A-Z][A-Z0-9_]{0,90}_API_KEY)$")]
 
 
 class AdvisorSettings(Section, frozen=True, kw_only=True):

@@ -255,3 +255,16 @@ def test_a_name_that_is_none_is_refused(repo, name):
     commit(repo, "mode: enforce\n")
     with pytest.raises(InputError):
         load(repo, file=name)
+
+
+@pytest.mark.parametrize(
+    "name", ["GITHUB_TOKEN", "AWS_SECRET_ACCESS_KEY", "ACTIONS_RUNTIME_TOKEN", "key", "X_API_KEY_2"]
+)
+def test_no_other_secret_can_be_named_as_the_models_key(name):
+    with pytest.raises(InputError, match=r"f\.yml:2: advisor\.key-variable"):
+        parse(f"advisor:\n  key-variable: {name}\n".encode(), "f.yml")
+
+
+@pytest.mark.parametrize("name", ["OPENAI_API_KEY", "SIGNALBOX_ADVISOR_KEY"])
+def test_a_models_own_key_can_be_named(name):
+    assert parse(f"advisor: {{key-variable: {name}}}\n".encode(), "f.yml").advisor.key_variable == name
