@@ -151,7 +151,7 @@ class Bench:
             cwd=self.repo,
             env=self.environ(**environ),
             capture_output=True,
-            timeout=600,
+            timeout=120,
             check=False,
         )
         return _cpu(before), done.returncode

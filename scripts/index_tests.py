@@ -56,7 +56,7 @@ def run(context: Context) -> Result:
             "PYTEST_SIGNALBOX_CACHE": str(probes),
         }
         try:
-            code = subprocess.run(command, cwd=context.repo, env=environ, check=False).returncode  # noqa: S603
+            code = subprocess.run(command, cwd=context.repo, env=environ, check=False).returncode
         except OSError as error:
             raise InputError("the command cannot be started", where=command[0], why=str(error)) from None
         recording = read_recordings(Path(folder))
