@@ -59,6 +59,8 @@ def test_a_push_is_reviewed_deployed_and_recorded(runner, repository, github, re
     assert run.result("review") == run.result("guard") == run.result("index") == "success"
     assert set(records(github)) >= {"concurrency", "promotion", "rollout", "test-plan"}
     assert run.outputs("record")["missing"] == "0"
+    saved = {call["inputs"]["key"].rsplit("-", 1)[0] for call in run.calls if call["kind"] == "save"}
+    assert saved == {"signalbox-index", "signalbox-baseline"}
 
 
 def test_observing_decides_reports_records_and_moves_nothing(runner, repository, github):
