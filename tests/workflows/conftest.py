@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import act
+import caller
 import library
 import pytest
 
@@ -60,13 +61,13 @@ def runner(copy: Path, tools: Path, tmp_path: Path, github: GitHubDouble) -> act
 
 
 @pytest.fixture
-def repository(tmp_path: Path, github: GitHubDouble) -> Callable[[dict[str, str]], act.Repository]:
+def repository(tmp_path: Path, github: GitHubDouble) -> Callable[[dict[str, str]], caller.Repository]:
     """Make the caller's repository: the double's own git is its origin."""
 
-    def make(files: dict[str, str]) -> act.Repository:
+    def make(files: dict[str, str]) -> caller.Repository:
         github.add_repository("acme/shop")
         bare = github.state.git("acme/shop")
         bare.run("update-ref", "-d", "refs/heads/main")
-        return act.Repository.create(tmp_path / "work", bare.folder, files)
+        return caller.Repository.create(tmp_path / "work", bare.folder, files)
 
     return make

@@ -94,3 +94,42 @@ def test_observing_blocks_nothing(runner, repository):
     assert run.code == 0, run.explain()
     assert run.outputs("score")["verdict"] == "block"
     assert run.outputs("score")["mode"] == "observe"
+
+
+def test_what_is_to_be_attested_is_left_for_a_job_that_may_sign(runner, repository):
+    shop = repository(SHOP)
+    names = [leave(runner, "unit-1-of-1", shop.git("rev-parse", "HEAD"))]
+    run = runner.call(shop, "artifact-scoring.yml", {"digest": DIGEST, **plan(runner, names)})
+    assert run.code == 0, run.explain()
+    assert run.outputs("called")["attestation-id"]
+    [left] = [name for name in run.artifacts if name.startswith("signalbox-attestation-")]
+    statement = json.loads(run.file(left, "decision.statement.json"))
+    assert statement["subject"][0]["digest"] == {"sha256": DIGEST.removeprefix("sha256:")}
+    assert statement["predicate"]["bundle"]["digest"]["sha256"] == run.outputs("called")["bundle-sha256"]
+    summary = json.loads(run.file(left, "summary.predicate.json"))
+    assert summary["verificationResult"] == "FAILED"
+
+
+def test_the_outputs_are_what_actions_attest_takes(runner, repository):
+    shop = repository(SHOP)
+    attest = {
+        "uses": "actions/attest@1e69f48acb82d1966a394da916b4c1698aa569d6",
+        "with": {
+            "subject-name": "${{ steps.used.outputs.subject-name }}",
+            "subject-digest": DIGEST,
+            "predicate-type": "${{ steps.used.outputs.decision-predicate-type }}",
+            "predicate-path": "${{ steps.used.outputs.decision-predicate }}",
+        },
+    }
+    report = [{"run": f"mkdir -p reports; echo '{SUITE.format(CASE.format('x', ''))}' > reports/junit.xml"}]
+    inputs = {
+        "evidence": "reports",
+        "digest": DIGEST,
+        "artifact": "ghcr.io/acme/shop",
+        "attestation": "attest",
+    }
+    run = runner.use(shop, "score-artifact", inputs, before=report, after=[attest])
+    assert run.code == 0, run.explain()
+    [call] = [call for call in run.calls if call.get("kind") == "attest" or "attest" in str(call)]
+    assert "urn:signalbox:promotion-decision:v1" in str(call)
+    assert "ghcr.io/acme/shop" in str(call)

@@ -4,7 +4,7 @@ import json
 
 import pytest
 import shop
-from act import Repository
+from caller import Repository
 
 
 @pytest.fixture
