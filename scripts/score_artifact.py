@@ -84,7 +84,15 @@ def _attested(context: Context, decision: Decision, inputs: Inputs) -> dict[str,
     if not context.args.attestation or not decision.subject.digest:
         return {}
     data = make_bundle(decision, inputs, context.policy.settings).encode()
-    return write_attestations(data, Path(context.args.attestation))
+    folder = Path(context.args.attestation)
+    made, summary = write_attestations(data, folder)
+    return {
+        "subject-name": made.subject,
+        "decision-predicate": str(folder / made.predicate_file),
+        "decision-predicate-type": made.predicate_type,
+        "summary-predicate": str(folder / summary.predicate_file),
+        "summary-predicate-type": summary.predicate_type,
+    }
 
 
 def _advised(context: Context, inputs: Inputs) -> Inputs:

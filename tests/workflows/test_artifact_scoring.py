@@ -112,24 +112,19 @@ def test_what_is_to_be_attested_is_left_for_a_job_that_may_sign(runner, reposito
 
 def test_the_outputs_are_what_actions_attest_takes(runner, repository):
     shop = repository(SHOP)
-    attest = {
-        "uses": "actions/attest@1e69f48acb82d1966a394da916b4c1698aa569d6",
-        "with": {
-            "subject-name": "${{ steps.used.outputs.subject-name }}",
-            "subject-digest": DIGEST,
-            "predicate-type": "${{ steps.used.outputs.decision-predicate-type }}",
-            "predicate-path": "${{ steps.used.outputs.decision-predicate }}",
-        },
-    }
+    look = [
+        {
+            "id": "look",
+            "env": {"PREDICATE": "${{ steps.used.outputs.decision-predicate }}"},
+            "run": 'echo "predicate=$(tr -d \'\\n\' < "$PREDICATE")" >> "$GITHUB_OUTPUT"',
+        }
+    ]
     report = [{"run": f"mkdir -p reports; echo '{SUITE.format(CASE.format('x', ''))}' > reports/junit.xml"}]
-    inputs = {
-        "evidence": "reports",
-        "digest": DIGEST,
-        "artifact": "ghcr.io/acme/shop",
-        "attestation": "attest",
-    }
-    run = runner.use(shop, "score-artifact", inputs, before=report, after=[attest])
+    inputs = {"evidence": "reports", "digest": DIGEST, "artifact": "ghcr.io/acme/shop", "attestation": "made"}
+    run = runner.use(shop, "score-artifact", inputs, before=report, after=look)
     assert run.code == 0, run.explain()
-    [call] = [call for call in run.calls if call.get("kind") == "attest" or "attest" in str(call)]
-    assert "urn:signalbox:promotion-decision:v1" in str(call)
-    assert "ghcr.io/acme/shop" in str(call)
+    used = run.outputs("used")
+    assert used["subject-name"] == "ghcr.io/acme/shop"
+    assert used["decision-predicate-type"] == "urn:signalbox:promotion-decision:v1"
+    assert used["summary-predicate-type"] == "https://slsa.dev/verification_summary/v1"
+    assert json.loads(run.outputs("look")["predicate"])["decision"]["subject"]["digest"] == DIGEST

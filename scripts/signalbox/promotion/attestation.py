@@ -35,6 +35,11 @@ class Attestation(msgspec.Struct, frozen=True, kw_only=True):
     predicate: dict[str, Any]
 
     @property
+    def predicate_file(self) -> str:
+        """Its file's name."""
+        return f"{self.name}.predicate.json"
+
+    @property
     def statement(self) -> bytes:
         """The in-toto statement (v1), canonical."""
         subject = {"name": self.subject, "digest": {"sha256": self.digest.removeprefix("sha256:")}}
@@ -97,17 +102,13 @@ def _summary(decision: Decision, data: bytes, name: str) -> dict[str, Any]:
     }
 
 
-def write_attestations(data: bytes, folder: Path) -> dict[str, str]:
-    """Write statement and predicate of both; the step outputs that ``actions/attest`` takes."""
-    outputs = {}
-    for item in attestations(data):
-        predicate = folder / f"{item.name}.predicate.json"
+def write_attestations(data: bytes, folder: Path) -> tuple[Attestation, Attestation]:
+    """Write ``NAME.statement.json`` and ``NAME.predicate.json`` of both into ``folder``."""
+    made = attestations(data)
+    for item in made:
         write_atomic(folder / f"{item.name}.statement.json", item.statement)
-        write_atomic(predicate, canonical(item.predicate))
-        outputs[f"{item.name}-predicate"] = str(predicate)
-        outputs[f"{item.name}-predicate-type"] = item.predicate_type
-        outputs["subject-name"] = item.subject
-    return outputs
+        write_atomic(folder / item.predicate_file, canonical(item.predicate))
+    return made
 
 
 def difference(data: bytes, statement: bytes, digest: str, *, where: str = "bundle") -> str:
