@@ -17,6 +17,8 @@ ROOMS = {
     "promotion": "signalbox.promotion.decide",
     "rollout": "signalbox.rollout.decide",
     "evals": "signalbox.evals.decide",
+    "gate": "signalbox.gates.decide",
+    "authorization": "signalbox.gates.authorize",
 }
 """Kind → module that holds its ``Inputs`` and its pure ``decide``."""
 

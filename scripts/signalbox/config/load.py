@@ -11,6 +11,7 @@ from typing import Any, get_args, get_origin
 
 import msgspec
 
+from signalbox.config import environments_check
 from signalbox.config.settings import Settings
 from signalbox.config.yaml_lines import MAX_BYTES, Lines, load_with_lines
 from signalbox.decision import PolicyRef, digest_of
@@ -54,9 +55,12 @@ def parse(data: bytes, where: str) -> Settings:
     if plain is None:
         return Settings()
     try:
-        return msgspec.convert(plain, Settings)
+        settings = msgspec.convert(plain, Settings)
     except msgspec.ValidationError as error:
         raise _explain(str(error), plain, lines, where) from None
+    if "environments" in plain:
+        environments_check.refuse(settings.environments, lines, where)
+    return settings
 
 
 def _explain(message: str, plain: Any, lines: Lines, where: str) -> InputError:

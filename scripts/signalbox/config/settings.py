@@ -9,6 +9,7 @@ import msgspec
 from signalbox.config.advisor import AdvisorSettings
 from signalbox.config.base import Section
 from signalbox.config.concurrency import Concurrency, Module
+from signalbox.config.environments import Environments
 from signalbox.config.evals import Evals
 from signalbox.config.ledger import LedgerSettings
 from signalbox.config.rollout import Rollout
@@ -30,5 +31,6 @@ class Settings(Section, frozen=True, kw_only=True):
     scoring: Scoring = Scoring()
     rollout: Rollout = Rollout()
     evals: Evals = Evals()
+    environments: Environments = msgspec.field(default_factory=Environments)
     ledger: LedgerSettings = LedgerSettings()
     advisor: AdvisorSettings = AdvisorSettings()
