@@ -27,7 +27,7 @@ def decide(inputs: Inputs, settings: Settings, policy: PolicyRef, stamp: Stamp) 
     """
     evals = settings.evals
     broken = _broken(inputs)
-    suspect = [*broken, *_judge(inputs, evals)]
+    suspect = [*_judge(inputs, evals), *broken]
     roles = compare(inputs.cases, evals)
     criticals = floors(inputs.cases, evals.critical)
     reasons = [*_suites(inputs), *suspect]
@@ -88,10 +88,10 @@ def _broken(inputs: Inputs) -> list[Reason]:
 def _judge(inputs: Inputs, evals: Evals) -> list[Reason]:
     """The judge's anchors, where a judge was used at all."""
     judge = inputs.judge
-    if not any(case.judged for case in inputs.cases):
-        return []
     found: list[Alarm] = alarms(judge, evals.judge)
     reasons = [Reason(code=alarm.code, text=alarm.text, effect=NOT_VERIFIED) for alarm in found]
+    if not any(case.judged for case in inputs.cases):
+        return reasons
     least = evals.judge.least_anchors
     if judge.good.of < least or judge.bad.of < least:
         text = (

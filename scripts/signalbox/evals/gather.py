@@ -38,11 +38,11 @@ def gather(material: Material, settings: Evals, *, now: str) -> Inputs:
     rows = [row for session in sessions for row in session.rows]
     cases = [row for row in rows if not row.anchor]
     evidence = [_session(session, material, settings, now) for session in sessions]
+    evidence += material.extra
     if sessions or not material.extra:
         shared = [*integrity.shape_gaps(sessions), *_wholes(material, settings, rows, cases)]
         evidence.append(_evidence("evals-suite", shared, material, facts={"rows": len(rows)}))
         evidence.append(_baseline(material, sessions))
-    evidence += material.extra
     spent = Spent()
     for session in sessions:
         spent = spent.plus(session.spent)
@@ -115,7 +115,7 @@ def _baseline(material: Material, sessions: list[Session]) -> Evidence:
         gaps.append(Gap("no-baseline", text))
     facts: dict[str, object] = {}
     if material.baseline is not None:
-        if sessions and any(session.rows for session in sessions):
+        if any(not row.anchor for session in sessions for row in session.rows):
             gaps += stored.mismatches(material.baseline, sessions)
         facts = {"cases": len(material.baseline.cases), "digest": material.baseline.digest}
     found = _evidence("evals-baseline", gaps, material, facts=facts)

@@ -22,8 +22,8 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def next_orders(cases: Sequence[Case], settings: Evals) -> list[Order]:
-    """Nothing before the first batch tells what there is: all cases, ``FIRST_ROUNDS`` times. Then each open
-    role grows by a quarter, so that little is drawn past the decision; once a failure is shown, nothing.
+    """All cases ``FIRST_ROUNDS`` times; then half of what each open role is forecast to need, or a quarter of
+    what it has, so that little is drawn past the decision. Once a failure is shown, nothing.
     """
     if not cases:
         return [Order(repeat=FIRST_ROUNDS)]
@@ -36,7 +36,8 @@ def next_orders(cases: Sequence[Case], settings: Evals) -> list[Order]:
         stored = min(len(case.baseline) for case in group)
         left = min(stored - trial.rounds, (settings.budget - trial.draws) // len(group))
         if left > 0:
-            orders.append(Order(repeat=min(max(1, trial.rounds // 4), left), role=role))
+            forecast = ((trial.needed or 0) - trial.draws) // (2 * len(group))
+            orders.append(Order(repeat=min(max(1, trial.rounds // 4, forecast), left), role=role))
     if orders:
         return _together(orders, cases)
     # Only critical cases lack draws now; they are drawn on their own.

@@ -49,18 +49,21 @@ class Bets(msgspec.Struct, frozen=True):
 def bets_above(margin: float) -> Bets:
     """Stakes against "worse than the margin or at it", as multiples of the margin, kept within what the
     worst draw (−1) can lose."""
-    return _bets((2.4, 5.0, 10.0, 20.0), (0.4, 0.3, 0.15, 0.15), 0.95 / (1.0 - margin), margin, +1)
+    return _bets((2.4, 5.0, 10.0, 20.0), (0.4, 0.3, 0.15, 0.15), 1.0 - margin, margin, +1)
 
 
 def bets_below(margin: float) -> Bets:
     """Stakes against "no worse than the margin", within what the best draw (+1) can lose."""
-    return _bets((3.0, 7.0, 12.0), (0.3, 0.5, 0.2), 0.95 / (1.0 + margin), margin, -1)
+    return _bets((3.0, 7.0, 12.0), (0.3, 0.5, 0.2), 1.0 + margin, margin, -1)
 
 
-def _bets(ratios: Sequence[float], weights: tuple[float, ...], cap: float, margin: float, side: int) -> Bets:
+def _bets(
+    ratios: Sequence[float], weights: tuple[float, ...], worst: float, margin: float, side: int
+) -> Bets:
     if not 0 < margin < 1:
         raise ValueError("the margin must lie between 0 and 1")
-    return Bets(tuple(min(ratio * margin, cap) for ratio in ratios), weights, side)
+    # Never all on one draw: what is left must be able to grow again.
+    return Bets(tuple(min(ratio * margin, 0.95 / worst) for ratio in ratios), weights, side)
 
 
 def log_factors(bets: Bets, margin: float) -> list[tuple[float, float, float]]:

@@ -17,7 +17,7 @@ from typing import Literal
 
 import msgspec
 
-from signalbox.stats.betting import Round, bets_above, bets_below, log_wealth
+from signalbox.stats.betting import Round, bets_above, bets_below, log_factors, log_wealth
 
 Outcome = Literal["non-inferior", "inferior", "undecided"]
 
@@ -29,8 +29,8 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
     """What the rounds show. ``p`` values are 1/max E, valid at any time; ``draws`` are those that were used.
 
     ``futile``: even an effect two standard errors better (or worse) than observed would not be shown within
-    the budget. ``needed`` is a forecast of the paired draws that a decision takes in all at the observed
-    difference; None where no number of draws of these cases will do.
+    the budget. ``needed`` is a forecast of the paired draws that a decision takes in all if they go on as
+    seen; None where no number of draws of these cases will do.
     """
 
     outcome: Outcome
@@ -89,7 +89,7 @@ def trial(
         p_above=math.exp(-max([0.0, *above[:used]])),
         p_below=math.exp(-max([0.0, *below[:used]])),
         futile=futile,
-        needed=draws_needed(mean, variance, margin=margin, alpha=alpha) if drawn else None,
+        needed=draws_needed(seen, margin=margin, alpha=min(alpha, blocking)),
     )
 
 
@@ -103,16 +103,23 @@ def moments(rounds: Sequence[Round]) -> tuple[float, float]:
     return mean, max((better + worse) / draws - mean * mean, 0.0)
 
 
-def draws_needed(difference: float, variance: float, *, margin: float, alpha: float) -> int | None:
-    """Forecast of the paired draws that decide at this difference; None within half a point of the margin.
+def draws_needed(rounds: Sequence[Round], *, margin: float, alpha: float) -> int | None:
+    """Forecast of the paired draws that decide if draws go on as they did; None where they never would.
 
-    The best stake grows ln E by about μ² / 2(σ² + μ²) a draw, μ the distance from the margin; finding that
-    stake costs about one unit of ln E. An approximation to plan with, never a part of the decision.
+    Each stake grows ln E by its mean logarithm over the draws seen, and needs ln(1/α) plus the price of its
+    weight. Something to plan with, never a part of the decision.
     """
-    distance = difference + margin
-    if abs(distance) < 0.005:
+    draws = sum(one.draws for one in rounds)
+    if not draws:
         return None
-    return math.ceil((math.log(1 / alpha) + 1.0) / _growth(abs(distance), variance))
+    shares = [sum(getattr(one, name) for one in rounds) / draws for name in ("worse", "same", "better")]
+    best = math.inf
+    for bets in (bets_above(margin), bets_below(margin)):
+        for factors, weight in zip(log_factors(bets, margin), bets.weights, strict=True):
+            growth = math.fsum(share * factor for share, factor in zip(shares, factors, strict=True))
+            if growth > 1e-4:
+                best = min(best, (math.log(1 / alpha) - math.log(weight)) / growth)
+    return None if math.isinf(best) else math.ceil(best)
 
 
 def fixed_design(variance: float, *, margin: float, alpha: float, power: float) -> int:
