@@ -20,9 +20,8 @@ CONTRACTS = Settings().environments.contracts
 
 
 def ask(agent, environment, action, **more):
-    return Inputs(
-        subject=Subject(environment=environment), agent=agent, environment=environment, action=action, **more
-    )
+    subject = more.pop("subject", Subject(environment=environment))
+    return Inputs(subject=subject, agent=agent, environment=environment, action=action, **more)
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +48,7 @@ def test_answers_agree_with_a_reading_of_the_tables_line_by_line(bench):
 def test_each_line_allows_what_it_says_denies_what_it_forbids_and_nothing_without_it(contract):
     agent, where = contract.agent_id, contract.environment
     without = table_of(msgspec.structs.replace(
-        Settings().environments, contracts=tuple(one for one in CONTRACTS if one is not contract)))  # fmt: skip
+        Settings().environments, contracts=tuple(c for c in CONTRACTS if c is not contract)))  # fmt: skip
     for action in contract.actions:
         assert answer(ask(agent, where, action), TABLE, NOW).verdict == "allow"
         assert answer(ask(agent, where, action), without, NOW).code == "no-contract"

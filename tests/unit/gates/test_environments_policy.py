@@ -41,7 +41,8 @@ def test_an_empty_section_is_the_shipped_one_and_a_table_given_replaces_only_its
     ("text", "line", "says"),
     [
         (f"  contracts:\n    - {CONTRACT % ('a', 'nowhere', 'x', '')}\n", 3, "unknown environment 'nowhere'"),
-        (f"  contracts:\n    - {CONTRACT % ('developer-agent', 'staging', 'x', 'x')}\n", 3, "may and may not x"),
+        (f"  contracts:\n    - {CONTRACT % ('developer-agent', 'staging', 'x', 'x')}\n", 3,
+         "may and may not x"),
         ("  contracts: []\n", 1, "so says the shipped table"),
         ("  roles: {}\n", 1, "unknown role 'developer'"),
         ("  checks: {}\n", 1, "unknown check"),
