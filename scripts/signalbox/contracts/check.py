@@ -18,8 +18,8 @@ _MODALS = re.compile(
 _NEGATIONS = re.compile(r"\b(not|no|never|none|neither|nor|nobody|nothing|without|cannot|hardly)\b|n't\b")
 _WAYS_OUT = re.compile(
     r"\b(unless|except|normally|usually|generally|typically|optional(?:ly)?|ideally|if possible|"
-    r"if convenient|when convenient|where practical|as needed|instead of|rather than|at (?:its|their) discretion|"
-    r"only (?:if|when|after asked)|in a hurry|feel free)\b"
+    r"if convenient|when convenient|where practical|as needed|instead of|rather than|"
+    r"at (?:its|their) discretion|only (?:if|when|after asked)|in a hurry|feel free)\b"
 )
 # A contract speaks of no provider and of no runtime; adapters do.
 _PROVIDERS = re.compile(
