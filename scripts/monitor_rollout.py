@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+import tempfile
 import threading
 import uuid
 from contextlib import ExitStack
@@ -31,6 +32,12 @@ traffic (--traffic):
   haproxy:unix:/PATH?backend=B&canary=S1,S2&baseline=S3     HAProxy's runtime API (level admin)
   haproxy:tcp:HOST:PORT?backend=B&canary=S1&baseline=S2
   command:PROGRAM ARGS      your own: "… get" prints the JSON above, "… set --canary 25 --baseline 75"
+  httproute:NAMESPACE/NAME?canary=SERVICE&baseline=SERVICE            Gateway API
+  virtualservice:NAMESPACE/NAME?canary=HOST/SUBSET&baseline=HOST/SUBSET   Istio
+  argo-rollout:NAMESPACE/NAME      steps of setWeight, each followed by an indefinite pause: {}
+  flagger:NAMESPACE/NAME?gate=URL  the gates of Flagger's load tester, or of your own
+  deployment:NAMESPACE/NAME?undo=REPO@sha256:…&container=NAME   annotation rollout.ai/traffic-percent
+                            (a cluster is that of KUBECONFIG or of the pod; &context=NAME for another)
 
 what it does:
   Each slice is watched until the canary is proved not to be twice as bad as the baseline (proceed) or
@@ -161,7 +168,12 @@ def _watch(context: Context, inputs: Inputs, rules: Rollout) -> Inputs:
         )
         engine = None
         if args.traffic:
-            traffic = open_traffic(args.traffic, new_session=lambda: stack.enter_context(new_session()))
+            traffic = open_traffic(
+                args.traffic,
+                new_session=lambda: stack.enter_context(new_session()),
+                environ=context.environ,
+                folder=Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="signalbox-"))),
+            )
             engine = Engine(traffic, source, clock)
         journal = Journal(stack.enter_context(Audit(_audit(context))), clock, context.say)
         policy = context.policy.settings.rollout

@@ -48,6 +48,7 @@ class World:
         self.trouble: dict[str, str] = {}
         self.silent_no_op = False
         self.lying = False
+        self.finished = 0
         self.operations = 0
         self.die_at: int | None = None
         self.stop_at: int | None = None
@@ -133,6 +134,16 @@ class WorldTraffic:
 
     def describe(self) -> str:
         return "the world's engine"
+
+    def check(self, percents: tuple[float, ...]) -> None:
+        self.read()
+
+    def finish(self) -> None:
+        self.world.touch()
+        if self.broken:
+            raise TrafficError("the world's engine does not answer")
+        self.world.finished += 1
+        self.world.touch()
 
     def read(self) -> float:
         self.world.touch()

@@ -44,6 +44,14 @@ class Engine:
         """The canary's share in force, in percent."""
         return self._traffic.read()
 
+    def check(self, percents: tuple[float, ...]) -> None:
+        """Prove, without moving anything, that each of these shares could be ordered."""
+        self._traffic.check(percents)
+
+    def finish(self) -> None:
+        """Make the canary the version that stays."""
+        self._traffic.finish()
+
     def routed(self) -> Routed | None:
         """Requests of each arm so far, from the engine, or else from the signals."""
         try:

@@ -21,6 +21,7 @@ from signalbox.rollout.engine import Engine
 from signalbox.rollout.looks import Looker
 from signalbox.rollout.model import Inputs, Look
 from signalbox.rollout.progress import Journal
+from signalbox.rollout.resume import check_previous
 from signalbox.rollout.state import State, StateFile
 from signalbox.rollout.traffic import TrafficError
 
@@ -68,6 +69,9 @@ class Monitor:
                 self._retreat(known_bad)
             elif state.phase == "done":
                 self._finish(ending="done")
+            elif state.phase == "finishing":
+                # Proved in an earlier run, and killed before the engine was told.
+                self._complete()
             elif self._judged().verdict == "rollback":
                 # Killed between the finding and the retreat.
                 self._roll_back(self._judged())
@@ -95,6 +99,11 @@ class Monitor:
         if judge.has_control(self.rules, len(self.rules.slices) - 1):
             self._save(phase="stepping", percent=100.0)
             self._journal.moved(self._engine.move(100.0), "the control share is no longer needed")
+        self._save(phase="finishing")
+        self._complete()
+
+    def _complete(self) -> None:
+        self._engine.finish()
         self._save(phase="done")
         self._journal.say("the canary serves all traffic")
         self._finish(ending="done")
@@ -209,15 +218,19 @@ class Monitor:
         inputs = self.inputs
         digest = inputs.subject.digest
         if before:
-            _check_previous(before, inputs, at(now), str(self._file.path))
+            check_previous(before, inputs, at(now), str(self._file.path))
+        bad = before.bad if before else {}
+        resumes = before is not None and before.digest == digest and before.phase != "retreated"
         try:
-            self._engine.read()
+            if resumes or digest in bad:
+                self._engine.read()
+            else:
+                self._engine.check(_shares(self.rules))
         except TrafficError as error:
             raise InputError(
                 "traffic cannot be steered, and nothing was moved", where="--traffic", why=str(error)
             ) from None
-        bad = before.bad if before else {}
-        if before and before.digest == digest and before.phase != "retreated":
+        if before and resumes:
             self._state = before
             self._journal.rollout = before.rollout
             self._looks = self._journal.audit.looks(before.rollout)
@@ -265,6 +278,11 @@ class Monitor:
         self._journal.event("end", ending=self.inputs.ending, problem=self.inputs.problem)
 
 
+def _shares(rules: Rollout) -> tuple[float, ...]:
+    """Every share that going forward takes."""
+    return tuple(judge.weight_at(rules, index) for index in range(len(rules.slices)))
+
+
 def _action(found: Assessment, rules: Rollout, index: int) -> str:
     if found.verdict == "proceed":
         return (
@@ -275,24 +293,3 @@ def _action(found: Assessment, rules: Rollout, index: int) -> str:
     if found.verdict == "rollback":
         return "roll back"
     return f"deadline: {rules.deadline_action}" if found.overdue else "hold"
-
-
-def _check_previous(before: State, inputs: Inputs, now: str, where: str) -> None:
-    if before.deployment != inputs.deployment:
-        raise InputError(
-            f"this is the state of the deployment {before.deployment!r}", where=where, fix="Check --state."
-        )
-    # Times in one format and zone sort as text.
-    if before.updated_at > now:
-        raise InputError(
-            f"the state was written at {before.updated_at}, and the clock says {now}: it jumped back",
-            where=where,
-            fix="Set the clock; no traffic was moved.",
-        )
-    unfinished = before.phase in ("stepping", "watching")
-    if before.digest == inputs.subject.digest and unfinished and before.slices != inputs.slices:
-        raise InputError(
-            f"this rollout was begun with the slices {', '.join(f'{s:g}' for s in before.slices)}",
-            where=where,
-            fix="Resume it with the same slices.",
-        )

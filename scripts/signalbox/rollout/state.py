@@ -16,7 +16,9 @@ from signalbox.errors import InputError
 from signalbox.files import write_atomic
 from signalbox.rollout.model import Look
 
-Phase = Literal["stepping", "watching", "retreating", "rolled-back", "retreated", "proposed", "done"]
+Phase = Literal[
+    "stepping", "watching", "retreating", "rolled-back", "retreated", "proposed", "finishing", "done"
+]
 _MAX_STATE = 1024 * 1024
 
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
 from signalbox.errors import InputError
+from signalbox.rollout.traffic import kubernetes
 from signalbox.rollout.traffic.base import Routed, Traffic, TrafficError, move
 
 __all__ = ["FORMS", "Routed", "Traffic", "TrafficError", "move", "open_traffic"]
 
-FORMS = """\
+FORMS = (
+    """\
   proxy:http://127.0.0.1:8080
       a weighted proxy: GET and PUT /_weights {"canary": 10, "baseline": 90}, counters on /metrics
   haproxy:unix:/run/haproxy.sock?backend=web&canary=c1&baseline=b1,b2
@@ -20,10 +23,22 @@ FORMS = """\
   command:./traffic.sh --service web
       your program: "… get" prints {"canary": 10, "baseline": 90}; "… set --canary 25 --baseline 75"
 """
+    + kubernetes.FORMS
+)
 
 
-def open_traffic(url: str, *, new_session: Callable[[], Any]) -> Traffic:
-    """The adapter that ``url`` names; ``InputError`` says which forms there are."""
+def open_traffic(
+    url: str,
+    *,
+    new_session: Callable[[], Any],
+    environ: Mapping[str, str] | None = None,
+    folder: Path | None = None,
+) -> Traffic:
+    """The adapter that ``url`` names; ``InputError`` says which forms there are.
+
+    ``environ`` (KUBECONFIG, HOME) and ``folder`` (private, for a kubeconfig's certificates) are for the
+    adapters of a cluster.
+    """
     kind, _, rest = url.partition(":")
     if kind == "proxy" and rest:
         from signalbox.rollout.traffic.proxy import Proxy
@@ -35,6 +50,10 @@ def open_traffic(url: str, *, new_session: Callable[[], Any]) -> Traffic:
         return Command(rest)
     if kind == "haproxy" and rest:
         return _haproxy(rest)
+    if kind in kubernetes.OPTIONS and rest and folder is not None:
+        return kubernetes.open_kubernetes(
+            kind, rest, new_session=new_session, environ=environ or {}, folder=folder
+        )
     raise InputError(f"{url!r} names no traffic adapter", where="--traffic", fix="The forms are:\n" + FORMS)
 
 

@@ -34,11 +34,20 @@ class Traffic(Protocol):
     def describe(self) -> str:
         """A name for people, without credentials."""
 
+    def check(self, percents: tuple[float, ...]) -> None:
+        """Prove, without moving anything, that each of ``percents`` could be ordered here."""
+
     def read(self) -> float:
         """The canary's share in force, in percent."""
 
     def write(self, percent: float) -> None:
         """Ask for ``percent`` of the requests to go to the canary. Not believed until read back."""
+
+    def finish(self) -> None:
+        """The canary was proved at 100%: make it the version that stays, where the engine knows such a thing.
+
+        Done twice it does no more than done once.
+        """
 
     def routed(self) -> Routed | None:
         """How many requests each arm got so far; None if this engine cannot say."""

@@ -30,6 +30,10 @@ class Command:
         """A name for people; arguments are left out, they may hold secrets."""
         return f"the command {self._argv[0]}"
 
+    def check(self, percents: tuple[float, ...]) -> None:
+        """The program can say the weights; any share can be ordered."""
+        self.read()
+
     def read(self) -> float:
         """The canary's share in force, in percent."""
         return share_of(self._run("get"), self.describe())
@@ -38,6 +42,9 @@ class Command:
         """Run ``set``; its exit code 0 proves nothing yet."""
         wanted = weights(percent)
         self._run("set", "--canary", str(wanted["canary"]), "--baseline", str(wanted["baseline"]))
+
+    def finish(self) -> None:
+        """Nothing is to do: the weights stay until the next release."""
 
     def routed(self) -> Routed | None:
         """A command does not count requests."""

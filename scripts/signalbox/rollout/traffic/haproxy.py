@@ -52,6 +52,10 @@ class HAProxy:
         """A name for people."""
         return f"HAProxy's backend {self._backend} at {self._address}"
 
+    def check(self, percents: tuple[float, ...]) -> None:
+        """The socket answers and every server is known; any share can be ordered."""
+        self.read()
+
     def read(self) -> float:
         """The canary's share of the weights in force, in percent."""
         canary = sum(self._weight(server) for server in self._canary)
@@ -72,6 +76,9 @@ class HAProxy:
         answer = self._ask(line).strip()
         if answer:
             raise TrafficError(f"{self.describe()} refused: {answer[:300]}")
+
+    def finish(self) -> None:
+        """Nothing is to do: the weights stay until the next release."""
 
     def routed(self) -> Routed | None:
         """How often each arm was chosen, from the statistics' ``lbtot``."""

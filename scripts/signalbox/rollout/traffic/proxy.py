@@ -28,6 +28,10 @@ class Proxy:
         """A name for people, without credentials."""
         return f"the proxy at {http.public(self._url)}"
 
+    def check(self, percents: tuple[float, ...]) -> None:
+        """The weights can be read; any share can be ordered."""
+        self.read()
+
     def read(self) -> float:
         """The canary's share in force, in percent."""
         answer = http.get(self._session, self._url + "/_weights", timeout=self._timeout)
@@ -55,6 +59,9 @@ class Proxy:
             raise TrafficError(f"{self.describe()} did not take the weights: {why}") from None
         if status not in (200, 204):
             raise TrafficError(f"{self.describe()} refused the weights with HTTP status {status}")
+
+    def finish(self) -> None:
+        """Nothing is to do: the weights stay until the next release."""
 
     def routed(self) -> Routed | None:
         """Requests per backend from the proxy's own counters."""
