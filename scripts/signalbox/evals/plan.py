@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import msgspec
 
 from signalbox.config.evals import Evals
+from signalbox.evals.baseline import Baseline
 from signalbox.evals.compare import undecided
 from signalbox.evals.inputs import Case
 
-FIRST_ROUNDS = 2
+# Starting the runner costs seconds whatever it draws, so a batch is not smaller than this.
+LEAST_DRAWS = 20
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
@@ -21,12 +24,17 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     critical: bool = False
 
 
+def first_order(baseline: Baseline) -> Order:
+    """All cases, so often that the smallest role gets a batch's worth."""
+    sizes = Counter(case.role for case in baseline.cases)
+    return Order(repeat=max(1, LEAST_DRAWS // min(sizes.values())))
+
+
 def next_orders(cases: Sequence[Case], settings: Evals) -> list[Order]:
-    """All cases ``FIRST_ROUNDS`` times; then half of what each open role is forecast to need, or a quarter of
-    what it has, so that little is drawn past the decision. Once a failure is shown, nothing.
+    """One round more of each open role; several where its cases are few, or where half of what is forecast
+    and a quarter of what was drawn both say so. So little is drawn past the decision. Once a failure is
+    shown, nothing.
     """
-    if not cases:
-        return [Order(repeat=FIRST_ROUNDS)]
     open_roles, lacking, failed = undecided(cases, settings)
     if failed:
         return []
@@ -36,8 +44,9 @@ def next_orders(cases: Sequence[Case], settings: Evals) -> list[Order]:
         stored = min(len(case.baseline) for case in group)
         left = min(stored - trial.rounds, (settings.budget - trial.draws) // len(group))
         if left > 0:
-            forecast = ((trial.needed or 0) - trial.draws) // (2 * len(group))
-            orders.append(Order(repeat=min(max(1, trial.rounds // 4, forecast), left), role=role))
+            forecast = ((trial.needed or settings.budget) - trial.draws) // (2 * len(group))
+            step = max(1, LEAST_DRAWS // len(group), min(trial.rounds // 4, forecast))
+            orders.append(Order(repeat=min(step, left), role=role))
     if orders:
         return _together(orders, cases)
     # Only critical cases lack draws now; they are drawn on their own.

@@ -8,6 +8,7 @@ repeat a row is, so that ``metadata.id`` is the only name of a case.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import msgspec
@@ -37,13 +38,17 @@ class _Usage(_Struct, frozen=True):
     assertions: _Usage | None = None
 
 
+class _Grading(_Struct, frozen=True):
+    grader_error: bool | None = None
+
+
 class _Component(_Struct, frozen=True):
     # "pass" is a word of Python's; without it there is no verdict at all.
     passed: bool | None = msgspec.field(name="pass", default=None)
     score: float | None = None
     reason: Any = None
     assertion: dict[str, Any] | None = None
-    metadata: dict[str, Any] | None = None
+    metadata: _Grading | None = None
     component_results: list[_Component] | None = None
 
 
@@ -78,6 +83,9 @@ class _Row(_Struct, frozen=True):
     token_usage: _Usage | None = None
 
 
+_ROWS = msgspec.json.Decoder(_Row)
+
+
 class _Stats(_Struct, frozen=True):
     successes: int = 0
     failures: int = 0
@@ -86,7 +94,8 @@ class _Stats(_Struct, frozen=True):
 
 
 class _Results(_Struct, frozen=True):
-    results: list[_Row]
+    # Decoded one by one: a row carries the judge's whole prompt, and only its verdict is kept.
+    results: list[msgspec.Raw]
     version: int = 0
     timestamp: str | None = None
     stats: _Stats | None = None
@@ -107,16 +116,22 @@ class _Document(_Struct, frozen=True):
 
 def read(data: bytes) -> Session:
     """The session in a results file; ``Unreadable`` for what is truncated or no results file."""
+    shared: dict[str, Row] = {}
+    rows, told, spent = [], Counter[str](), Spent()
     try:
         document = msgspec.json.decode(data, type=_Document)
+        for raw in document.results.results:
+            one = _ROWS.decode(raw)
+            rows.append(_shared(_row(one), shared))
+            told["passed" if one.success else "errors" if one.failure_reason == _ERROR else "failed"] += 1
+            spent = spent.plus(_spent(one))
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise Unreadable("unreadable-results", f"this is not promptfoo's results JSON: {error}") from None
     results, config = document.results, document.config or _Config()
-    rows = tuple(_row(row) for row in results.results)
     options = document.runtime_options or {}
     repeat = options.get("repeat")
-    spent = _spent(results)
     version = (document.metadata or {}).get("promptfooVersion", "")
+    seconds = (results.stats.duration_ms or 0) / 1000 if results.stats else 0.0
     return Session(
         format="promptfoo",
         suite=(config.description or "").strip(),
@@ -124,10 +139,16 @@ def read(data: bytes) -> Session:
         producer=f"promptfoo {version}".strip(),
         repeat=repeat if isinstance(repeat, int) and not isinstance(repeat, bool) else None,
         digest=text_of((config.tags or {}).get("digest")),
-        rows=rows,
-        gaps=tuple(_session_gaps(results, config)),
-        spent=spent,
+        rows=tuple(rows),
+        gaps=tuple(_session_gaps(results.stats, told, config)),
+        spent=msgspec.structs.replace(spent, seconds=seconds),
     )
+
+
+def _shared(row: Row, seen: dict[str, Row]) -> Row:
+    """``row`` with the questions and assertions of the first draw of its case: equal ones are kept once."""
+    first = seen.setdefault(row.assertions, row)
+    return msgspec.structs.replace(row, asserts=first.asserts, variables=first.variables)
 
 
 def exit_code_gap(value: str) -> Gap | None:
@@ -138,21 +159,17 @@ def exit_code_gap(value: str) -> Gap | None:
     return Gap("exit-code-masked", text)
 
 
-def _session_gaps(results: _Results, config: _Config) -> list[Gap]:
+def _session_gaps(stats: _Stats | None, found: Counter[str], config: _Config) -> list[Gap]:
     gaps = []
     masked = exit_code_gap(text_of((config.env or {}).get("PROMPTFOO_FAILED_TEST_EXIT_CODE")))
     if masked:
         gaps.append(masked)
-    stats = results.stats
     if stats is not None:
         told = (stats.successes, stats.failures, stats.errors)
-        passed = sum(row.success for row in results.results)
-        errors = sum(not row.success and row.failure_reason == _ERROR for row in results.results)
-        found = (passed, len(results.results) - passed - errors, errors)
-        if told != found:
+        if told != (found["passed"], found["failed"], found["errors"]):
             text = (
                 f"the file counts {told[0]} passed, {told[1]} failed, {told[2]} errors and holds rows of "
-                f"{found[0]}, {found[1]} and {found[2]}: rows were added, removed or changed"
+                f"{found['passed']}, {found['failed']} and {found['errors']}: rows were added or changed"
             )
             gaps.append(Gap("counts-differ", text))
     return gaps
@@ -216,7 +233,7 @@ def _trouble(row: _Row, asserts: list[Any], components: list[_Component]) -> tup
 
 def _judge_trouble(component: _Component) -> tuple[str, str] | None:
     said = text_of(component.reason)
-    if (component.metadata or {}).get("graderError"):
+    if component.metadata is not None and component.metadata.grader_error:
         if _timed_out(said):
             return "judge-timeout", said
         unparsable = ("could not extract", "parsing response", "no output", "cannot read properties")
@@ -280,18 +297,15 @@ def _provider(value: Any) -> str:
     return value[:200] if isinstance(value, str) else ""
 
 
-def _spent(results: _Results) -> Spent:
-    target = judge = 0
-    tokens = dollars = 0.0
-    for row in results.results:
-        test = row.test_case or _Test()
-        usage = row.token_usage or _Usage()
-        graded = usage.assertions or _Usage()
-        anchored = (test.metadata or {}).get("anchor") is not None
-        # promptfoo counts requests of the judge only where its provider reports tokens; asserts always count.
-        judge += max(graded.num_requests or 0, sum(_judged(item) for item in test.asserts or []))
-        target += 0 if anchored or (row.response and row.response.cached) else 1
-        tokens += (usage.total or 0) + (graded.total or 0)
-        dollars += row.cost or 0
-    seconds = (results.stats.duration_ms or 0) / 1000 if results.stats else 0.0
-    return Spent(target_calls=target, judge_calls=judge, tokens=int(tokens), dollars=dollars, seconds=seconds)
+def _spent(row: _Row) -> Spent:
+    test = row.test_case or _Test()
+    usage = row.token_usage or _Usage()
+    graded = usage.assertions or _Usage()
+    asked = (test.metadata or {}).get("anchor") is None and not (row.response and row.response.cached)
+    return Spent(
+        target_calls=int(asked),
+        # promptfoo counts the judge's requests only where its provider reports tokens.
+        judge_calls=max(graded.num_requests or 0, sum(_judged(item) for item in test.asserts or [])),
+        tokens=int((usage.total or 0) + (graded.total or 0)),
+        dollars=row.cost or 0.0,
+    )

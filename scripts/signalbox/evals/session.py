@@ -11,7 +11,7 @@ from signalbox.evals.gather import cases_of, judged_of
 from signalbox.evals.integrity import row_gaps, shape_gaps
 from signalbox.evals.judge import alarms
 from signalbox.evals.model import Session
-from signalbox.evals.plan import FIRST_ROUNDS, Order, next_orders
+from signalbox.evals.plan import Order, first_order, next_orders
 
 MOST_BATCHES = 200
 
@@ -61,8 +61,10 @@ def _orders(
     sessions: list[Session], baseline: Baseline | None, settings: Evals, rounds: int, bought: bool
 ) -> list[Order]:
     if rounds or baseline is None:
-        return [] if bought else [Order(repeat=rounds or FIRST_ROUNDS)]
-    if bought and not cases_of(sessions, baseline):
+        return [] if bought else [Order(repeat=rounds or 1)]
+    if not bought:
+        return [first_order(baseline)]
+    if not cases_of(sessions, baseline):
         return []
     return next_orders(cases_of(sessions, baseline), settings)
 
