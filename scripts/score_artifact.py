@@ -19,10 +19,11 @@ examples:
   score_artifact.py --evidence shards --expected plan.json      a shard that is missing is named
 
 Every file below --evidence is read: JUnit XML, coverage.py JSON, Cobertura, LCOV, SARIF, CycloneDX, SPDX,
-OSV-Scanner, Grype, Trivy, pip-audit, ZAP, a KEV catalogue, benchmarks (bench_pairs.py, pytest-benchmark,
-hyperfine, Google Benchmark, go test -bench) and the plain JSON {"total", "passed", "failed", "skipped",
-"coverage"}. What cannot be trusted is not_verified, and never a pass. Until enough outcomes are recorded
-everything that is not blocked is reviewed.
+OSV-Scanner, Grype, Trivy, pip-audit, ZAP, VEX (OpenVEX, CycloneDX), feeds (KEV, EPSS, OSV's MAL-*), SPDX's
+licences.json, metadata of dependencies, benchmarks (bench_pairs.py, pytest-benchmark, hyperfine, Google
+Benchmark, go test -bench) and the plain JSON {"total", "passed", "failed", "skipped", "coverage"}. What
+cannot be trusted is not_verified, and never a pass. Until enough outcomes are recorded everything that is not
+blocked is reviewed.
 """
 
 
@@ -31,16 +32,20 @@ def run(context: Context) -> Result:
     from signalbox.decision import verify
     from signalbox.evidence import Provenance, merge_shards, read_folder
     from signalbox.promotion import Inputs, blocks, decide
+    from signalbox.promotion.arguments import artifact_name, commit_id, digest_of_call
+    from signalbox.promotion.supply import narrow
 
     args, scoring = context.args, context.policy.settings.scoring
-    subject = context.subject(commit=_commit(args.sha), digest=_digest(args.digest))
+    subject = context.subject(commit=commit_id(args.sha), digest=digest_of_call(args.digest))
     known = Provenance(origin=_origin(context), tier="installed-command")
     given = read_folder(
         Path(args.evidence),
         provenance=known,
         max_age_hours=scoring.max_age_hours,
         feed_max_age_days=scoring.feed_max_age_days,
+        vex_max_age_days=scoring.vex_max_age_days,
     )
+    given += _vex(context)
     # Each report is checked before shards are merged, so that a stale or foreign shard is named.
     given = [verify(item, now=context.stamp.at, subject=subject) for item in given]
     tests = merge_shards(given, _expected(args.expected), commit=subject.commit)
@@ -50,12 +55,12 @@ def run(context: Context) -> Result:
     baseline = read_folder(Path(args.baseline)) if args.baseline else []
     inputs = Inputs(
         subject=subject,
-        evidence=tuple(evidence),
+        evidence=tuple(narrow(evidence)),
         baseline=tuple(baseline),
         past=_past(context, subject.digest),
         waivers=_waivers(context),
         risk=args.risk,
-        artifact=_artifact(args.artifact),
+        artifact=artifact_name(args.artifact),
     )
     if context.policy.settings.advisor.endpoint:
         inputs = _advised(context, inputs)
@@ -125,43 +130,6 @@ def _json(value: object) -> str:
     return canonical(value).decode().rstrip()
 
 
-def _commit(text: str) -> str:
-    import re
-
-    from signalbox.errors import InputError
-
-    if text and not re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", text):
-        raise InputError(
-            "this is not a full commit id", where="--sha", why=text[:80], fix="Give 40 hex digits."
-        )
-    return text
-
-
-def _digest(text: str) -> str:
-    import re
-
-    from signalbox.errors import InputError
-
-    if text and not re.fullmatch(r"sha256:[0-9a-f]{64}", text):
-        raise InputError(
-            "this is not a digest", where="--digest", why=text[:80], fix="Give sha256: and 64 hex digits."
-        )
-    return text
-
-
-def _artifact(text: str) -> str:
-    import re
-
-    from signalbox.errors import InputError
-
-    if text and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,254}", text):
-        raise InputError(
-            "this is not an artifact's name", where="--artifact", why=repr(text[:80]),
-            fix="Give host/name of the image, or a file's name, without tag.",
-        )  # fmt: skip
-    return text
-
-
 def _origin(context: Context) -> Origin:
     """A run on a protected ref that no pull request could have rewritten, or else the change's own word."""
     environ = context.environ
@@ -189,22 +157,41 @@ def _past(context: Context, digest: str) -> tuple[Past, ...]:
 
 
 def _waivers(context: Context) -> tuple[Waiver, ...]:
-    """Waivers beside their signatures; the signers come from where the policy comes from."""
-    import subprocess
-
+    """Waivers beside their signatures."""
     from signalbox.promotion.waivers import read_waivers
 
+    return read_waivers(Path(context.args.waivers), _signers(context)) if context.args.waivers else ()
+
+
+def _vex(context: Context) -> list[Evidence]:
+    """VEX documents beside the waivers; attested where security has signed them, else anybody's word."""
+    import msgspec
+
+    from signalbox.evidence import dated, read
+    from signalbox.promotion.waivers import signed_statements
+
     if not context.args.waivers:
-        return ()
+        return []
+    folder, found = Path(context.args.waivers), []
+    for path, signed in signed_statements(folder, _signers(context)):
+        item = read(path, root=folder, name=path.name)
+        origin: Origin = "attested" if signed and signed == item.sha256 else "self-reported"
+        hours = 24 * context.policy.settings.scoring.vex_max_age_days
+        found.append(dated(msgspec.structs.replace(item, origin=origin), hours))
+    return found
+
+
+def _signers(context: Context) -> bytes:
+    """The allowed signers, from where the policy comes from."""
+    import subprocess
+
     name, commit = context.policy.settings.scoring.waiver_signers, context.policy.ref.commit
     if commit:
         show = ["git", "-C", str(context.repo), "show", f"{commit}:{name}"]
         ran = subprocess.run(show, capture_output=True, check=False, timeout=60)
-        signers = ran.stdout if ran.returncode == 0 else b""
-    else:
-        path = context.repo / name
-        signers = path.read_bytes() if path.is_file() else b""
-    return read_waivers(Path(context.args.waivers), signers)
+        return ran.stdout if ran.returncode == 0 else b""
+    path = context.repo / name
+    return path.read_bytes() if path.is_file() else b""
 
 
 def _production(context: Context) -> Evidence:
@@ -270,7 +257,9 @@ def main() -> int:
         metavar="DIR",
         help="write the decision as an in-toto statement there, and a SLSA VSA",
     )
-    command.option("--waivers", metavar="DIR", help="waivers of vetoes, *.json with *.json.sig beside each")
+    command.option(
+        "--waivers", metavar="DIR", help="signed waivers of vetoes and VEX, with *.json.sig beside"
+    )
     command.option("--prometheus", metavar="URL", help="ask production's health there")
     command.option(
         "--risk", choices=("", "low", "medium", "high"), help="the change's risk tier, if assessed"

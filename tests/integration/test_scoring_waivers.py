@@ -95,3 +95,35 @@ def test_a_file_that_is_no_waiver_is_a_wrong_call(place: Path) -> None:
     (place / "repo" / "waivers" / "one.json").write_text("[]")
     ran = score(place)
     assert (ran.returncode, "this is not a waiver" in ran.stderr) == (2, True)
+
+
+def state(place: Path, signed_by: str) -> subprocess.CompletedProcess[str]:
+    """A critical vulnerability in the reports, and a VEX document that says it does not apply."""
+    repo = place / "repo"
+    (repo / "reports" / "junit.xml").write_text('<testsuite tests="1"><testcase name="a"/></testsuite>')
+    rating, component = [{"severity": "critical"}], {"bom-ref": "j", "name": "jinja2", "version": "3.1"}
+    affects = {"id": "CVE-2026-1", "ratings": rating, "affects": [{"ref": "j"}]}
+    bom = {"bomFormat": "CycloneDX", "specVersion": "1.6", "components": [component]}
+    (repo / "reports" / "bom.json").write_text(json.dumps(bom | {"vulnerabilities": [affects]}))
+    statement = {"vulnerability": {"name": "CVE-2026-1"}, "products": [{"@id": "pkg:pypi/jinja2@3.1"}]}
+    statement |= {"status": "not_affected", "justification": "component_not_present"}
+    vex = {"@context": "https://openvex.dev/ns/v0.2.0", "statements": [statement]}
+    path = repo / "waivers" / "vex.json"
+    path.write_text(json.dumps(vex))
+    if signed_by:
+        command = ["ssh-keygen", "-Y", "sign", "-n", "signalbox-waiver", "-f", str(place / signed_by)]
+        subprocess.run([*command, str(path)], check=True, capture_output=True)
+    return score(place)
+
+
+def test_vex_signed_by_security_turns_the_veto_into_a_question(place: Path) -> None:
+    ran = state(place, "security")
+    assert ran.returncode == 3, ran.stdout + ran.stderr
+    assert "suppressed, by the change itself or by VEX" in ran.stdout
+
+
+@pytest.mark.parametrize("signed_by", ["stranger", ""])
+def test_other_vex_lifts_nothing(place: Path, signed_by: str) -> None:
+    ran = state(place, signed_by)
+    assert ran.returncode == 1, ran.stdout + ran.stderr
+    assert "says that 1 findings do not apply: that lifts nothing" in ran.stdout

@@ -30,6 +30,29 @@ class Costs(Section, frozen=True, kw_only=True):
     false_block: NotNegative = 5.0
 
 
+Effect = Literal["ignore", "manual-review", "block"]
+
+
+class LicenceRules(Section, frozen=True, kw_only=True):
+    """Which licences components may be under: SPDX identifiers as globs. Both lists empty: not looked at."""
+
+    allow: Globs = ()
+    """``osi-approved`` stands for what SPDX's list (``licenses.json`` among the reports) marks as that."""
+    deny: Globs = ()
+    other: Effect = "manual-review"
+    """What neither list names, or no tool could tell."""
+
+
+class DependencyRules(Section, frozen=True, kw_only=True):
+    """What a dependency's release must not show without somebody looking, where metadata was supplied."""
+
+    install_script: Effect = "manual-review"
+    new_maintainer: Effect = "manual-review"
+    look_alike: Effect = "block"
+    young: Effect = "manual-review"
+    minimum_age_days: NotNegative = 3.0
+
+
 class Scoring(Section, frozen=True, kw_only=True):
     """What is required, the risk budget, and the review band."""
 
@@ -55,6 +78,14 @@ class Scoring(Section, frozen=True, kw_only=True):
     performance_alpha: Budget = 0.05
     feed_max_age_days: Positive = 7.0
     """Age from which a vulnerability feed's silence is unknown."""
+    epss_review: Share = 0.1
+    """Exploit likelihood (EPSS) from which a person looks at a finding that stands."""
+    epss_block: Share | None = None
+    vex_origin: Literal["self-reported", "protected", "attested"] = "attested"
+    """The least trusted origin of a VEX document that lifts a finding; ``attested`` is one that is signed."""
+    vex_max_age_days: Positive = 90.0
+    licences: LicenceRules = LicenceRules()
+    dependencies: DependencyRules = DependencyRules()
     new_critical_allowed: Count = 0
     new_high_allowed: Count = 0
     health_query: str = (

@@ -3,7 +3,7 @@
 ``read`` one file, ``read_folder`` all below a folder, ``merge_shards`` against the shards that were expected.
 """
 
-from signalbox.evidence.folder import read_folder
+from signalbox.evidence.folder import dated, read_folder
 from signalbox.evidence.reading import Provenance, Reading, Untrusted
 from signalbox.evidence.registry import FORMATS, read
 from signalbox.evidence.shards import expected_shards, merge_shards
@@ -13,6 +13,7 @@ __all__ = [
     "Provenance",
     "Reading",
     "Untrusted",
+    "dated",
     "expected_shards",
     "merge_shards",
     "read",

@@ -29,6 +29,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     state: str = ""
     aliases: tuple[str, ...] = ()
     suppressed: bool = False
+    package: str = ""
+    version: str = ""
 
 
 def key_of(*parts: str) -> str:

@@ -14,6 +14,8 @@ from signalbox.evidence.reading import Provenance
 from signalbox.evidence.registry import UNKNOWN_KIND, read
 
 MOST_FILES = 5000
+# What the world knows, as files with a date; its silence is worth nothing once it is old.
+FEEDS = ("exploited-feed", "exploit-likelihood", "malicious-feed", "dependency-behaviour")
 # Not reports: what tools lay beside them. Everything else that cannot be read is said.
 _IGNORED = frozenset(
     {".md", ".html", ".htm", ".css", ".js", ".png", ".svg", ".gif", ".log", ".woff2", ".ico"}
@@ -26,11 +28,12 @@ def read_folder(
     provenance: Provenance | None = None,
     max_age_hours: float | None = None,
     feed_max_age_days: float = 7.0,
+    vex_max_age_days: float = 90.0,
 ) -> list[Evidence]:
     """Evidence of every file below ``folder``, named by its path from there, in the order of the names.
 
-    With ``max_age_hours`` each is fresh for that long after it was observed, and a feed of known-exploited
-    vulnerabilities for ``feed_max_age_days``.
+    With ``max_age_hours`` each is fresh for that long after it was observed, a feed for
+    ``feed_max_age_days`` and a VEX document for ``vex_max_age_days``. SPDX's list of licences does not age.
     Raises InputError where the folder itself is not there: that is a wrong call, not missing evidence.
     """
     if not folder.is_dir():
@@ -47,13 +50,16 @@ def read_folder(
         text = f"{len(names)} files, and at most {MOST_FILES} are read"
         result.append(not_verified(UNKNOWN_KIND, "too-many-files", text, source=str(folder)))
     if max_age_hours is not None:
-        hours = {"exploited-feed": 24 * feed_max_age_days}
-        result = [_dated(item, hours.get(item.kind, max_age_hours)) for item in result]
+        hours = dict.fromkeys(FEEDS, 24 * feed_max_age_days) | {"vex": 24 * vex_max_age_days}
+        result = [dated(item, hours.get(item.kind, max_age_hours)) for item in result]
     # An unknown shape is only worth a person's look if something was meant to be a report.
     return [e for e in result if not _is_by_catch(e)]
 
 
-def _dated(evidence: Evidence, hours: float) -> Evidence:
+def dated(evidence: Evidence, hours: float) -> Evidence:
+    """Fresh for ``hours`` after it was observed, unless it says otherwise itself."""
+    if evidence.kind == "licence-list":
+        return evidence
     if evidence.fresh_until or not evidence.observed_at:
         return evidence
     until = parse_time(evidence.observed_at) + timedelta(hours=hours)

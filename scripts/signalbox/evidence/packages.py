@@ -24,4 +24,6 @@ def vulnerability(
         where=f"{package}@{version}"[:200],
         title=title[:200],
         aliases=names,
+        package=package[:200],
+        version=version[:100],
     )

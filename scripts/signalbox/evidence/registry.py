@@ -15,6 +15,8 @@ from signalbox.evidence import (
     cobertura,
     coverage_py,
     cyclonedx,
+    dependencies,
+    epss,
     go_bench,
     google_benchmark,
     grype,
@@ -22,6 +24,9 @@ from signalbox.evidence import (
     junit,
     kev,
     lcov,
+    licence_list,
+    malicious,
+    openvex,
     osv,
     pairs,
     pip_audit,
@@ -40,8 +45,13 @@ XML_READERS = (junit.READER, cobertura.READER)
 # In this order: a narrower shape before a wider one.
 JSON_READERS = (
     sarif.READER,
+    cyclonedx.VEX_READER,
     cyclonedx.READER,
     spdx.READER,
+    openvex.READER,
+    dependencies.READER,
+    licence_list.READER,
+    malicious.READER,
     pairs.READER,
     pytest_benchmark.READER,
     google_benchmark.READER,
@@ -55,7 +65,7 @@ JSON_READERS = (
     coverage_py.READER,
     plain.READER,
 )
-TEXT_READERS = (lcov.READER, go_bench.READER)
+TEXT_READERS = (lcov.READER, epss.READER, go_bench.READER)
 FORMATS = tuple(reader.format for reader in (*XML_READERS, *JSON_READERS, *TEXT_READERS))
 UNKNOWN_KIND = "unknown"
 

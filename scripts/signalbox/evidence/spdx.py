@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from signalbox.evidence.cyclonedx import bill_reading, unversioned
+from signalbox.evidence.cyclonedx import Bill, bill_reading
 from signalbox.evidence.reading import JsonReader, Reading, Untrusted
 from signalbox.evidence.values import mapping, objects, text
 
@@ -20,8 +20,7 @@ def _read(document: Any) -> Reading:
     for relation in objects(document.get("relationships") or [], "relationships"):
         if relation.get("relationshipType") == "DESCRIBES":
             described.add(text(relation.get("relatedSpdxElement")))
-    names: set[str] = set()
-    licences: dict[str, int] = {}
+    bill = Bill()
     for item in objects(document.get("packages") or [], "packages"):
         # What the document describes is the artifact itself, not a dependency of it.
         if text(item.get("SPDXID")) in described:
@@ -29,11 +28,12 @@ def _read(document: Any) -> Reading:
         references = objects(item.get("externalRefs") or [], "externalRefs")
         purls = [r for r in references if r.get("referenceType") == "purl"]
         purl = text(purls[0].get("referenceLocator")) if purls else ""
-        names.add(unversioned(purl) or text(item.get("name"), "?"))
-        licence = text(item.get("licenseConcluded")) or text(item.get("licenseDeclared")) or "NOASSERTION"
-        licences[licence] = licences.get(licence, 0) + 1
+        licence = text(item.get("licenseConcluded"))
+        if licence in ("", "NOASSERTION"):
+            licence = text(item.get("licenseDeclared")) or "NOASSERTION"
+        bill.add(purl, text(item.get("name"), "?"), text(item.get("versionInfo")), [licence])
     created = mapping(document.get("creationInfo") or {}, "creationInfo")
-    return bill_reading(names, licences, text(created.get("created")))
+    return bill_reading(bill, text(created.get("created")))
 
 
 READER = JsonReader(format="spdx", kind="sbom", recognises=_recognises, read=_read)

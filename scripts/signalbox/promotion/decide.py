@@ -23,13 +23,17 @@ from signalbox.decision import (
 from signalbox.errors import InputError
 from signalbox.promotion.calibrate import Calibration, calibrate, likeness
 from signalbox.promotion.inputs import Inputs
-from signalbox.promotion.measure import Signals, measure
+from signalbox.promotion.measure import Signals, measure, new_dependencies
 from signalbox.promotion.performance import Comparison
 from signalbox.promotion.rules import AUTO, BLOCK, REVIEW, doubts, vetoes, waive
 from signalbox.promotion.score import Score, features, score
+from signalbox.promotion.supply import reasons as reasons_of_supply
 
 KIND = "promotion"
-_HIDDEN = frozenset({"findings", "names", "pairs", "exploited"})
+_HIDDEN = frozenset(
+    {"findings", "names", "pairs", "exploited", "epss", "malicious", "vex", "component_list", "dependencies"}
+    | {"popular", "licence_ids", "osi_approved", "licence_examples"}
+)
 
 
 def band(value: float, *, review_from: float, auto_from: float | None) -> str:
@@ -56,21 +60,31 @@ def decide(inputs: Inputs, settings: Settings, policy: PolicyRef, stamp: Stamp) 
             fix="Name at least one kind of evidence, for example `required: [tests]`.",
         )
     evidence = tuple(verify(item, now=stamp.at, subject=inputs.subject) for item in inputs.evidence)
-    signals, comparison = measure(evidence, inputs.baseline, scoring)
+    signals, comparison = measure(evidence, inputs.baseline, scoring, inputs.subject.digest)
     calibration = calibrate(inputs.past, scoring)
     named = features(signals, inputs.risk)
     similar = likeness(named, inputs.past)
     named = features(signals, inputs.risk, similar)
     scored = score(calibration.model, named, scoring.confidence, signals)
+    added = new_dependencies(evidence, inputs.baseline) or []
+    supply = reasons_of_supply(evidence, inputs.baseline, signals, added, scoring, now=stamp.at)
     standing, lifted = waive(
-        vetoes(evidence, signals, comparison, scoring),
+        [
+            *vetoes(evidence, signals, comparison, scoring),
+            *(reason for reason in supply if reason.effect == BLOCK),
+        ],
         inputs.waivers,
         digest=inputs.subject.digest,
         now=stamp.at,
     )
     value = 0.0 if standing else scored.value
     banded = band(value, review_from=scoring.review_threshold, auto_from=calibration.threshold)
-    reasons = [*standing, *lifted, *doubts(inputs, evidence, signals, comparison, scoring)]
+    reasons = [
+        *standing,
+        *lifted,
+        *doubts(inputs, evidence, signals, comparison, scoring),
+        *(reason for reason in supply if reason.effect == REVIEW),
+    ]
     if not inputs.subject.digest:
         reasons.append(
             Reason(

@@ -9,8 +9,12 @@ from typing import Any
 from signalbox.config.scoring import Scoring
 from signalbox.decision import Evidence
 from signalbox.promotion.performance import Comparison, compare
+from signalbox.promotion.supply import likelihoods, malicious_components
+from signalbox.promotion.vex import apply
 
-SCANS = ("static-analysis", "vulnerabilities", "dast", "licences", "dependency-behaviour")
+SCANS = ("static-analysis", "vulnerabilities", "dast")
+# A CycloneDX document may carry findings beside its components or its statements.
+_HOLDERS = (*SCANS, "sbom", "vex")
 Signals = dict[str, Any]
 
 
@@ -21,14 +25,19 @@ def tests_failed(evidence: Evidence) -> int:
 
 
 def measure(
-    evidence: Sequence[Evidence], baseline: Sequence[Evidence], scoring: Scoring
+    evidence: Sequence[Evidence], baseline: Sequence[Evidence], scoring: Scoring, digest: str = ""
 ) -> tuple[Signals, Comparison]:
-    """The signals, and the comparison of benchmarks they rest on."""
-    signals: Signals = {**_tests(evidence), **_coverage(evidence, baseline), **_findings(evidence, baseline)}
+    """The signals, and the comparison of benchmarks they rest on. ``digest`` is what VEX must be about."""
+    signals: Signals = {
+        **_tests(evidence),
+        **_coverage(evidence, baseline),
+        **_findings(evidence, baseline, scoring, digest),
+    }
     comparison = compare(evidence, margin=scoring.performance_margin, alpha=scoring.performance_alpha)
     signals["performance_regression"] = comparison.worst
     signals["performance_verdict"] = comparison.verdict
-    signals["new_dependencies"] = _new_dependencies(evidence, baseline)
+    added = new_dependencies(evidence, baseline)
+    signals["new_dependencies"] = len(added) if added is not None else None
     signals["production"] = _production(evidence)
     # By kind, not by file: fifty unreadable shards are one kind of doubt. Production is a signal of its own.
     unclear = {item.kind for item in evidence if item.status == "not_verified"}
@@ -68,14 +77,19 @@ def _percent(evidence: Sequence[Evidence]) -> float | None:
     return float(told[0]) if len(told) == 1 and not reports else None
 
 
-def _findings(evidence: Sequence[Evidence], baseline: Sequence[Evidence]) -> Signals:
+def _findings(
+    evidence: Sequence[Evidence], baseline: Sequence[Evidence], scoring: Scoring, digest: str
+) -> Signals:
     scans = [item for item in evidence if item.kind in SCANS]
-    now = [f for item in scans for f in item.facts.get("findings", ())]
+    told = [f for item in evidence if item.kind in _HOLDERS for f in item.facts.get("findings", ())]
+    vex = apply(told, evidence, digest=digest, wanted=scoring.vex_origin)
+    now = vex.findings
     new = _new(now, baseline)
     standing, fresh = _by_severity(now), _by_severity(new)
-    malicious = [f for f in now if _is_malicious(f)]
+    malicious = [_short(f) for f in now if _is_malicious(f)] + malicious_components(evidence)
     listed = {name for item in evidence for name in item.facts.get("exploited", ())}
     exploited = [f for f in now if listed & {f["id"], *f.get("aliases", ())}]
+    likely = likelihoods(evidence, now)
     return {
         "scans": len(scans),
         "scan_baseline": any(item.kind in SCANS for item in baseline),
@@ -87,7 +101,15 @@ def _findings(evidence: Sequence[Evidence], baseline: Sequence[Evidence]) -> Sig
         ),
         "malicious": len(malicious),
         "known_exploited": len(exploited),
-        "worst_findings": [_short(f) for f in (*malicious, *exploited, *(f for f in new if _severe(f)))][:10],
+        "vex_lifted": vex.lifted,
+        "vex_untrusted": vex.untrusted,
+        "vex_open": vex.open_questions,
+        "exploit_likelihood": dict(sorted(likely.items(), key=lambda item: -item[1])[:10]),
+        "exploit_likelihood_max": max(likely.values(), default=None),
+        "worst_findings": [
+            *malicious[:10],
+            *[_short(f) for f in (*exploited, *(f for f in new if _severe(f)))],
+        ][:10],
     }
 
 
@@ -96,7 +118,7 @@ def _new(now: Iterable[dict[str, Any]], baseline: Sequence[Evidence]) -> list[di
 
     A finding that was suppressed there and is open here is new; the other way round it is not.
     """
-    before = [f for item in baseline if item.kind in SCANS for f in item.facts.get("findings", ())]
+    before = [f for item in baseline if item.kind in _HOLDERS for f in item.facts.get("findings", ())]
     known = Counter((f["key"], bool(f.get("suppressed"))) for f in before)
     new = []
     for finding in now:
@@ -129,13 +151,14 @@ def _short(finding: dict[str, Any]) -> str:
     return f"{finding['severity']} {finding['id']}{place}"[:200]
 
 
-def _new_dependencies(evidence: Sequence[Evidence], baseline: Sequence[Evidence]) -> int | None:
+def new_dependencies(evidence: Sequence[Evidence], baseline: Sequence[Evidence]) -> list[str] | None:
+    """Names in the bill that the baseline's does not have; None where one of the two is missing."""
     now, before = _components(evidence), _components(baseline)
-    return len(now - before) if now is not None and before is not None else None
+    return sorted(now - before) if now is not None and before is not None else None
 
 
 def _components(evidence: Sequence[Evidence]) -> set[str] | None:
-    bills = [item for item in evidence if item.kind == "sbom" and item.status == "pass"]
+    bills = [item for item in evidence if item.kind == "sbom" and item.status != "not_verified"]
     return {name for item in bills for name in item.facts.get("names", ())} if bills else None
 
 

@@ -91,7 +91,15 @@ def doubts(
         doubt("severity-unknown", f"{signals['unknown_severity']} new findings carry no severity")
     if signals["new_suppressed_severe"]:
         count = signals["new_suppressed_severe"]
-        doubt("suppressed-here", f"{count} new critical or high findings are suppressed by the change itself")
+        doubt(
+            "suppressed-here",
+            f"{count} new critical or high findings are suppressed, by the change itself or by VEX",
+        )
+    if signals["vex_untrusted"]:
+        claims = f"{signals['vex_untrusted']} findings do not apply"
+        doubt("vex-untrusted", f"VEX that is not {scoring.vex_origin} says that {claims}: that lifts nothing")
+    if signals["vex_open"]:
+        doubt("vex-open", f"{signals['vex_open']} findings are under investigation, as VEX says")
     if signals["production"] in ("unhealthy", "unknown"):
         doubt("production", f"production is {signals['production']}: do not promote into an incident")
     wanted = _ORIGIN_RANK[scoring.auto_origin]

@@ -157,7 +157,52 @@ DAST = {
     "zap": ("fail", [], {"total": 2, "suppressed": 1, "by_severity": NONE | {"high": 2}}),
     "zap-nothing": ("not_verified", ["nothing-scanned"], {}),
 }
+SUPPLY = {
+    "epss.csv": (
+        "exploit-likelihood",
+        ("pass", [], {"epss": {"CVE-2026-0001": 0.91234, "CVE-2026-0002": 0.00042}, "entries": 2}),
+    ),
+    "epss-cut.csv": ("unknown", ("not_verified", ["bad-value"], {})),
+    "epss-empty.csv": ("exploit-likelihood", ("not_verified", ["empty-feed"], {"entries": 0})),
+    "epss-nan.csv": ("unknown", ("not_verified", ["bad-value"], {})),
+    "epss-no-date.csv": ("unknown", ("not_verified", ["bad-head"], {})),
+    "openvex.json": ("vex", ("pass", [], {"statements": 2})),
+    "openvex-no-reason.json": ("vex", ("not_verified", ["no-reason", "no-statements"], {"vex": []})),
+    "openvex-empty.json": ("vex", ("not_verified", ["no-statements"], {})),
+    "openvex-status.json": ("vex", ("not_verified", ["bad-value"], {})),
+    "cyclonedx-vex.json": ("vex", ("pass", [], {"statements": 1, "by_severity": NONE | {"medium": 1}})),
+    "cyclonedx-vex-no-reason.json": ("vex", ("fail", ["no-reason"], {"vex": []})),
+    "cyclonedx-with-findings.json": (
+        "sbom",
+        ("fail", [], {"components": 1, "by_severity": NONE | {"high": 1}, "vex": []}),
+    ),
+    "malicious.json": (
+        "malicious-feed",
+        (
+            "pass",
+            [],
+            {
+                "malicious": {
+                    "npm/left-padd": [{"id": "MAL-2026-1", "versions": ["1.0.0"]}],
+                    "pypi/reqests-x": [{"id": "MAL-2026-2", "versions": []}],
+                }
+            },
+        ),
+    ),
+    "malicious-withdrawn.json": ("malicious-feed", ("not_verified", ["empty-feed"], {"malicious": {}})),
+    "malicious-odd.json": ("malicious-feed", ("not_verified", ["unknown-ecosystem"], {})),
+    "licences.json": (
+        "licence-list",
+        ("pass", [], {"licence_ids": ["JSON", "MIT"], "osi_approved": ["MIT"]}),
+    ),
+    "dependencies.json": ("dependency-behaviour", ("pass", [], {"packages": 2, "popular": ["requests"]})),
+    "dependencies-incomplete.json": ("dependency-behaviour", ("not_verified", ["incomplete"], {})),
+    "dependencies-no-date.json": ("dependency-behaviour", ("not_verified", ["no-date"], {})),
+    "dependencies-bad-purl.json": ("dependency-behaviour", ("not_verified", ["bad-value"], {})),
+    "dependencies-version-2.json": ("dependency-behaviour", ("not_verified", ["bad-version"], {})),
+}
 CASES = {
+    **{f"supply/{name}": expected for name, expected in SUPPLY.items()},
     **{f"vulnerabilities/{name}.json": ("vulnerabilities", e) for name, e in VULNERABILITIES.items()},
     **{f"vulnerabilities/{name}.json": ("exploited-feed", expected) for name, expected in FEEDS.items()},
     **{f"sbom/{name}.json": ("sbom", expected) for name, expected in SBOM.items()},
