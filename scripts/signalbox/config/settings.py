@@ -11,6 +11,7 @@ from signalbox.config.base import Section
 from signalbox.config.concurrency import Concurrency, Module
 from signalbox.config.environments import Environments
 from signalbox.config.evals import Evals
+from signalbox.config.feedback import Feedback
 from signalbox.config.ledger import LedgerSettings
 from signalbox.config.rollout import Rollout
 from signalbox.config.scoring import Scoring
@@ -33,4 +34,5 @@ class Settings(Section, frozen=True, kw_only=True):
     evals: Evals = Evals()
     environments: Environments = msgspec.field(default_factory=Environments)
     ledger: LedgerSettings = LedgerSettings()
+    feedback: Feedback = Feedback()
     advisor: AdvisorSettings = AdvisorSettings()

@@ -68,31 +68,40 @@ def lower_bound(values: Sequence[float], *, low: float, high: float, confidence:
     return low + _lower(scaled, 1 - confidence) * (high - low)
 
 
+def is_above(
+    values: Sequence[float], mean: float, *, low: float, high: float, confidence: float = 0.95
+) -> bool:
+    """Whether :func:`lower_bound` is above ``mean`` (strictly within the bounds), in one pass."""
+    if not low < mean < high or any(not low <= value <= high for value in values):
+        raise ValueError("a value or the mean lies outside its bounds")
+    scaled = [(value - low) / (high - low) for value in values]
+    return _ruled_out(scaled, _stakes(scaled, 1 - confidence), (mean - low) / (high - low), 1 - confidence)
+
+
 def _lower(values: Sequence[float], alpha: float) -> float:
     """The smallest mean in [0, 1] that the bets on "more than m" do not rule out at level ``alpha``."""
     stakes = _stakes(values, alpha)
-    goal = math.log(1 / alpha)
-
-    def ruled_out(m: float) -> bool:
-        # Wealth may be counted at its highest: an e-process may be stopped at any time (Ville).
-        cap = _MOST / m
-        wealth = 0.0
-        for x, stake in zip(values, stakes, strict=True):
-            wealth += math.log1p(min(stake, cap) * (x - m))
-            if wealth >= goal:
-                return True
-        return False
-
     low, high = 0.0, 1.0
     for _ in range(_STEPS):
         middle = (low + high) / 2
-        low, high = (middle, high) if ruled_out(middle) else (low, middle)
+        low, high = (middle, high) if _ruled_out(values, stakes, middle, alpha) else (low, middle)
     return low
+
+
+def _ruled_out(values: Sequence[float], stakes: Sequence[float], m: float, alpha: float) -> bool:
+    # Wealth may be counted at its highest: an e-process may be stopped at any time (Ville).
+    cap, goal = _MOST / m, math.log(1 / alpha)
+    wealth = 0.0
+    for x, stake in zip(values, stakes, strict=True):
+        wealth += math.log1p(min(stake, cap) * (x - m))
+        if wealth >= goal:
+            return True
+    return False
 
 
 def _stakes(values: Sequence[float], alpha: float) -> list[float]:
     """Predictable stakes: √(2 ln(1/α) / (n σ²)) with the variance of what came before."""
-    scale = 2 * math.log(1 / alpha) / len(values)
+    scale = 2 * math.log(1 / alpha) / max(1, len(values))
     stakes: list[float] = []
     total, squares = 0.5, 0.25
     for count, x in enumerate(values, 1):
