@@ -23,6 +23,10 @@ demo: setup ## two real commits down the whole path: one reaches 100%, one is ro
 test: setup-test ## everything that runs without a cluster or a browser; names each lane it skips, and why
 	@$(PYTHON) tests/lanes.py test
 
+.PHONY: test-cluster
+test-cluster: setup ## the Kubernetes adapters against a real API server (built once from Go modules, in .cache)
+	@$(PYTHON) tests/lanes.py cluster
+
 .PHONY: lint
 lint: setup-test ## the lint lane alone
 	@$(PYTHON) tests/lanes.py test --only lint
