@@ -17,7 +17,7 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import msgspec
 
@@ -25,9 +25,10 @@ import signalbox
 from signalbox import config
 from signalbox.actions import Workflow, plain
 from signalbox.config import Policy
-from signalbox.decision import PolicyRef, Stamp, Subject, digest_of, format_time
+from signalbox.context import ASKS, DENIES, PERMITS, WRONG, Context, Result
+from signalbox.decision import PolicyRef, Stamp, digest_of, format_time
 from signalbox.errors import InputError, SignalboxError
-from signalbox.finish import ASKS, DENIES, PERMITS, WRONG, Result, finish, job_exit, report_error
+from signalbox.finish import finish, job_exit, report_error
 
 __all__ = ["ASKS", "DENIES", "PERMITS", "WRONG", "Command", "Context", "Result"]
 
@@ -39,31 +40,6 @@ exit codes:
 
 Every option can also be given as an environment variable: --max-runners as SIGNALBOX_MAX_RUNNERS.
 """
-
-
-class Context(msgspec.Struct, frozen=True):
-    """What a script's function is given."""
-
-    args: argparse.Namespace
-    repo: Path
-    policy: Policy
-    stamp: Stamp
-    environ: Mapping[str, str]
-    workflow: Workflow
-    log: TextIO
-
-    def say(self, text: str) -> None:
-        """One line of progress, on stderr; nothing in it can pass for a command to the runner."""
-        print(plain(text), file=self.log, flush=True)
-
-    def subject(self, *, commit: str = "", digest: str = "") -> Subject:
-        """What is decided about: this repository and environment, with the given commit and digest."""
-        return Subject(
-            repository=self.environ.get("GITHUB_REPOSITORY", ""),
-            commit=commit,
-            digest=digest,
-            environment=self.args.environment,
-        )
 
 
 class Command:

@@ -9,39 +9,14 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import msgspec
+from typing import Any
 
 from signalbox.actions import Annotation, Level, Workflow, plain
+from signalbox.context import ASKS, DENIES, PERMITS, WRONG, Context, Result
 from signalbox.decision import Decision, canonical, exit_code, make_bundle, sha256_hex
 from signalbox.files import write_atomic
-from signalbox.render import Block
-
-if TYPE_CHECKING:
-    from signalbox.cli import Context
-
-PERMITS, DENIES, WRONG, ASKS = 0, 1, 2, 3
-
-
-class Result(msgspec.Struct, kw_only=True):
-    """What a script's function returns.
-
-    With a ``decision`` its ``inputs`` are needed too, so that the bundle can be replayed. ``blocks``
-    are shown below it; ``outputs`` are set beside ``verdict``, ``decision-id``, ``bundle`` and
-    ``bundle-sha256``. A script that decides nothing gives ``text`` and its own ``exit``.
-    """
-
-    decision: Decision | None = None
-    inputs: Any = None
-    blocks: Sequence[Block] = ()
-    outputs: Mapping[str, str] = {}
-    annotations: Sequence[Annotation] = ()
-    text: str = ""
-    summary: str = ""
-    exit: int = PERMITS
 
 
 def finish(context: Context, result: Result) -> int:
