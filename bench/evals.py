@@ -29,10 +29,12 @@ from results import Figure, report
 from doubles import promptfoo_results as corpus
 from doubles.evals_scene import verdict_of
 from signalbox.config.evals import Evals, JudgeSettings
-from signalbox.evals.baseline import Baseline, StoredCase
+from signalbox.decision import canonical
+from signalbox.evals.baseline import Baseline, StoredCase, make
 from signalbox.evals.inputs import Case, Judged
 from signalbox.evals.judge import alarms
 from signalbox.evals.plan import first_order, next_orders
+from signalbox.evals.promptfoo import read
 from signalbox.stats.binomial import upper_bound
 from signalbox.stats.rogan_gladen import Counts
 
@@ -275,7 +277,6 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 
 def clock() -> list[Figure]:
     """The verdict stage alone, on the results of 2,400 draws with the judge's prompts in them."""
-    scene = corpus.honest()
     rows = []
     prompt = "You are grading output according to a user-specified rubric. " * 60
     for number in range(world.BUDGET):
@@ -289,7 +290,8 @@ def clock() -> list[Figure]:
     with tempfile.TemporaryDirectory() as folder:
         results, baseline = Path(folder) / "results.json", Path(folder) / "baseline.json"
         results.write_text(json.dumps(document), "utf-8")
-        baseline.write_text(json.dumps(scene.baseline), "utf-8")
+        stored = make([read(results.read_bytes())], made_at=now, digest="", outputs=0)
+        baseline.write_bytes(canonical(stored))
         script = str(ROOT / "scripts" / "run_evals.py")
         given = ["--repo", folder, "--results", str(results), "--baseline", str(baseline)]
         for _ in range(3):

@@ -7,6 +7,7 @@ cache is off, and nothing of it leaves the machine except the calls to the targe
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import shutil
 import signal
@@ -172,7 +173,7 @@ def _last_words(log: Path) -> str:
     return " ".join(line for line in telling if not line.startswith("at "))[:600]
 
 
-def find_runner(tools: Path, *, say: object = None) -> list[str]:
+def find_runner(tools: Path) -> list[str]:
     """The command that starts promptfoo, installed from the lock file in ``tools`` where it is missing.
 
     ``InputError`` says which program is missing and how to get it.
@@ -180,18 +181,22 @@ def find_runner(tools: Path, *, say: object = None) -> list[str]:
     node = _node()
     entry = tools / "node_modules" / "promptfoo" / "dist" / "src" / "main.js"
     stamp, wanted = tools / "node_modules" / ".signalbox", _lock_digest(tools)
-    if not entry.is_file() or not stamp.is_file() or stamp.read_text("utf-8") != wanted:
-        _install(tools, node)
-        if not entry.is_file():
-            raise InputError("promptfoo is not where its lock file puts it", where=str(entry))
-        stamp.write_text(wanted, encoding="utf-8")
+    with (tools / "package-lock.json").open("rb") as held:
+        # Two that start at once must not install into one folder together.
+        fcntl.flock(held, fcntl.LOCK_EX)
+        if not entry.is_file() or not stamp.is_file() or stamp.read_text("utf-8") != wanted:
+            _install(tools, node)
+            if not entry.is_file():
+                raise InputError("promptfoo is not where its lock file puts it", where=str(entry))
+            stamp.write_text(wanted, encoding="utf-8")
     return [node, str(entry)]
 
 
 def _lock_digest(tools: Path) -> str:
     from signalbox.decision import sha256_hex
 
-    return sha256_hex(read_limited(tools / "package-lock.json", 1 << 24, "lock file of the runner"))
+    data = read_limited(tools / "package-lock.json", 1 << 24, "lock file of the runner")
+    return sha256_hex(data)
 
 
 def _node() -> str:
