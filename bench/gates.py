@@ -117,13 +117,39 @@ def authorisation(count: int) -> list[Figure]:
     ]
 
 
+def matrix() -> list[Figure]:
+    from gates_faults import permits
+
+    tried, through = permits()
+    for one in through:
+        print(f"permitted: {one}", file=sys.stderr)
+    return [Figure("permits given under a fault", len(through), "permits", n=tried, goal="<= 0")]
+
+
+def coverage(show: bool) -> list[Figure]:
+    from gates_rows import every
+    from gates_world import world
+
+    rows, both = every(), 0
+    with world() as here:
+        for row in rows:
+            why = row.judge(here)
+            both += not why
+            if show or why:
+                print(f"{row.table:20} {row.name:40} {why or 'holds, breaks, and dies with its line'}")
+    value = 100 * both / len(rows)
+    return [Figure("rows with a passing and a failing question", value, "%", n=len(rows), goal=">= 100")]
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--questions", type=int, default=1_000_000)
+    parser.add_argument("--rows", action="store_true", help="show every row")
     args = parser.parse_args()
-    return report("gates", authorisation(args.questions))
+    figures = [*authorisation(args.questions), *matrix(), *coverage(show=args.rows)]
+    return report("gates", figures)
 
 
 if __name__ == "__main__":

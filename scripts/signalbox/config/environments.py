@@ -148,6 +148,15 @@ class Identity(Section, frozen=True, kw_only=True):
     workflows: Globs = ()
 
 
+class FalsePositive(Section, frozen=True, kw_only=True):
+    """A value that only looks sensitive: the first 16 digits of its SHA-256, why, and until which day."""
+
+    fingerprint: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{16}$")]
+    reason: Annotated[str, msgspec.Meta(min_length=1)]
+    expires: Annotated[str, msgspec.Meta(pattern=r"^\d{4}-\d{2}-\d{2}$")]
+    detector: str = ""
+
+
 class RollbackRule(Section, frozen=True, kw_only=True):
     """One line of the rollback matrix. ``within``: minutes, or a sprint's end by the calendar."""
 
@@ -206,6 +215,7 @@ class Environments(Section, frozen=True, kw_only=True):
     """Environment of GitHub's → the role whose approval its reviewers give; one environment a role."""
     classification: Class = "Internal"
     """What a change of this repository is, unless more is declared or found in it."""
+    false_positives: tuple[FalsePositive, ...] = ()
     feature_flags: bool = False
     """Whether this repository's releases are switched by feature flags."""
     trust_file: str = ".github/signalbox-trust.yml"

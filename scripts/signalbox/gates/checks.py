@@ -73,11 +73,12 @@ def _one(item: Evidence, line: Auto, check: Check, inputs: Inputs, now: str) -> 
 
 
 def _binding(item: Evidence, subject: Subject) -> list[Gap]:
-    if subject.digest and not (item.subject.digest or item.subject.commit):
-        return [Gap("no-subject", "it names neither the digest nor the commit it is about")]
-    if not subject.digest and not (item.subject.commit and subject.commit):
-        return [Gap("no-subject", "it names no commit, or none was given to compare it with")]
-    return []
+    # That the two are equal where both are named has been verified; here it is about both being named.
+    by_digest = subject.digest and item.subject.digest
+    by_commit = subject.commit and item.subject.commit
+    if by_digest or by_commit:
+        return []
+    return [Gap("no-subject", "it names nothing that was given: neither this digest nor this commit")]
 
 
 def _age(item: Evidence, line: Auto, now: str) -> list[Gap]:

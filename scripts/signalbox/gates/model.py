@@ -52,6 +52,21 @@ class Change(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     strangers: tuple[str, ...] = ()
 
 
+class Flow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Something that is to be in a place: a ref, or a kind of data in one of its values.
+
+    ``origin`` is the place it comes from. ``attested`` names whoever attested that it was anonymised.
+    """
+
+    to: str
+    ref: str = ""
+    kind: str = ""
+    value: str = ""
+    origin: str = ""
+    attested: str = ""
+    classification: str = ""
+
+
 class HandOver(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A failure as it is handed to whoever must act: what failed, with which evidence, and who follows."""
 
@@ -86,6 +101,7 @@ class Inputs(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     subject: Subject
     gate: str
+    flow: Flow | None = None
     applicable: str = ""
     evidence: tuple[Evidence, ...] = ()
     change: Change = Change()

@@ -1,0 +1,110 @@
+"""What ``check_gate.py`` does beside deciding: look at the policy, write an approval, add attribution."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from pathlib import Path
+
+from signalbox.cli import DENIES, PERMITS, Context, Result
+from signalbox.decision import format_time, parse_time
+from signalbox.errors import InputError
+from signalbox.files import read_limited, write_atomic
+from signalbox.gates.model import Approval, Inputs
+
+
+def commit(text: str) -> str:
+    """``text``, if it is a full commit id or empty; else ``InputError``."""
+    return _matching(text, 40, "", "--sha")
+
+
+def digest(text: str) -> str:
+    """``text``, if it is a digest or empty; else ``InputError``."""
+    return _matching(text, 64, "sha256:", "--digest")
+
+
+def _matching(text: str, length: int, before: str, where: str) -> str:
+    if text and not re.fullmatch(rf"{before}[0-9a-f]{{{length}}}", text):
+        fix = f"Give {before}{length} hex digits."
+        raise InputError("this does not name it fully", where=where, why=text[:80], fix=fix)
+    return text
+
+
+def lint(context: Context) -> Result:
+    """What in the policy can hardly be meant; exit 1 when there is something."""
+    from signalbox.config import environments_check
+
+    found = [
+        f"{'.'.join(str(step) for step in place)}: {text}"
+        for place, text in environments_check.lint(context.policy.settings.environments)
+    ]
+    return Result(text="\n".join(found) or "nothing to say", exit=DENIES if found else PERMITS)
+
+
+def other(context: Context) -> Result:
+    """Write an approval, or add attribution to a commit's message."""
+    return _trailers(context) if context.args.add_trailers else _approve(context)
+
+
+def entering(context: Context) -> Inputs:
+    """The question whether something may be in an environment."""
+    from signalbox.gates.flow import Attestation
+    from signalbox.gates.model import Flow
+    from signalbox.gates.signing import read_one, signers
+
+    args, e = context.args, context.policy.settings.environments
+    attested = ""
+    if args.attestation:
+        allowed = signers(context.repo, e, context.policy.ref.commit)
+        said = read_one(Path(args.attestation), Attestation, e, allowed)
+        attested = said.by if said.holds(args.data, args.origin, args.entering, context.stamp.at) else ""
+    flow = Flow(
+        to=args.entering,
+        ref=args.ref,
+        kind=args.data,
+        value=args.value,
+        origin=args.origin,
+        attested=attested,
+        classification=args.classification,
+    )
+    return Inputs(subject=context.subject(digest=digest(args.digest)), gate="entering", flow=flow)
+
+
+def _approve(context: Context) -> Result:
+    from signalbox.gates.signing import append
+
+    args, e = context.args, context.policy.settings.environments
+    if args.gate not in e.gates or args.role not in e.roles or not args.nonce or not args.approvals:
+        where = "--gate, --role, --nonce, --approvals"
+        raise InputError(
+            "an approval is bound to a gate, a role and a nonce, and goes to a file", where=where
+        )
+    until = parse_time(context.stamp.at) + timedelta(hours=args.hours)
+    approval = Approval(
+        role=args.role,
+        login=args.approve,
+        gate=args.gate,
+        environment=e.gates[args.gate].to,
+        digest=digest(args.digest),
+        commit=commit(args.sha),
+        nonce=args.nonce,
+        at=context.stamp.at,
+        expires=format_time(until),
+        state="rejected" if args.reject else "approved",
+    )
+    person = e.people.get(args.approve)
+    append(Path(args.approvals), approval, (person.signer if person else "") or args.approve, args.key)
+    return Result(text=f"{args.approvals}: {args.approve} {approval.state} {args.gate} as {args.role}")
+
+
+def _trailers(context: Context) -> Result:
+    from signalbox.gates.trailers import add
+
+    args = context.args
+    path = Path(args.add_trailers)
+    message = read_limited(path, 1 << 20, "commit message").decode("utf-8", "replace")
+    text = add(
+        context.repo, message, usage=args.usage, agents=args.agents.split(), prompts=args.prompts.split()
+    )
+    write_atomic(path, text.encode())
+    return Result(text=text)
