@@ -88,7 +88,7 @@ def _slow(
 ) -> tuple[int | None, tuple[int, int] | None]:
     groups: dict[Labels, dict[float, float]] = defaultdict(dict)
     for (name, labels), count in grown.items():
-        if name == queries.bucket:
+        if queries.bucket and name == queries.bucket:
             edge = next((value for key, value in labels if key == "le"), "")
             rest = tuple(pair for pair in labels if pair[0] != "le")
             try:

@@ -10,7 +10,8 @@ from signalbox.signals import QUERY_SETS, change, recognise
 from signalbox.signals.exposition import parse
 from signalbox.signals.reading import Reading
 
-HTTP, OTEL, ISTIO = QUERY_SETS
+HTTP, OTEL, ISTIO = QUERY_SETS[:3]
+BY_NAME = {one.name: one for one in QUERY_SETS}
 
 
 def reading(text, state="ok"):
@@ -133,3 +134,27 @@ def test_changes_add_up_whatever_the_looks(steps):
     whole = between(pages[0], pages[-1])
     assert sum(look.requests for look in looks) == whole.requests
     assert sum(look.errors for look in looks) == whole.errors
+
+
+@pytest.mark.parametrize(
+    ("name", "series", "errors"),
+    [
+        ("haproxy", 'haproxy_server_http_responses_total{{proxy="web",server="c1",code="{0}xx"}} {1}', True),
+        ("nginx plus", 'nginxplus_upstream_server_responses{{upstream="web",code="{0}xx"}} {1}', True),
+        ("ingress-nginx", 'nginx_ingress_controller_requests{{status="{0}00"}} {1}', True),
+        (
+            "opentelemetry before 1.20",
+            'http_server_duration_milliseconds_count{{http_status_code="{0}00"}} {1}',
+            True,
+        ),
+        ("nginx", "nginx_http_requests_total {1}", False),
+    ],
+)
+def test_proxies_and_older_conventions_are_recognised(name, series, errors):
+    codes = {2: (100, 190), 5: (3, 10)} if errors else {2: (103, 200)}
+    pages = ["".join(series.format(code, n[turn]) + "\n" for code, n in codes.items()) for turn in (0, 1)]
+    queries = recognise(one.name for one in parse(pages[0]))
+    assert queries is BY_NAME[name]
+    found = between(*pages, queries=queries)
+    assert (found.state, found.requests, found.errors) == ("ok", 97, 7 if errors else None)
+    assert (found.timed, found.slow) == (None, None), "without a histogram nothing is known of durations"
