@@ -46,6 +46,8 @@ def run(context: Context) -> Result:
         if connection is not None:
             found, problem = _ask(context, root, head, connection, sha256)
         inputs = _inputs(context, change, head, found, problem)
+        if context.policy.settings.advisor.endpoint:
+            inputs = _advised(context, root, inputs)
         decision = decide(inputs, context.policy.settings, context.policy.ref, context.stamp)
         plan: dict[str, Any] = decision.outputs["test_plan"]
         # Only observing means: the plan is shown, and the job goes on running everything.
@@ -117,6 +119,51 @@ def _inputs(
     )
 
 
+def _advised(context: Context, root: Path, inputs: Inputs) -> Inputs:
+    """The same inputs with a model's advice on the plan and on the tier, which can only ask for more."""
+    import msgspec
+
+    from signalbox.advisor import Budget, ask
+    from signalbox.change import read_patch
+    from signalbox.selection.decide import decide
+    from signalbox.selection.plan import EVERYTHING
+
+    settings = context.policy.settings
+    ruled = decide(inputs, settings, context.policy.ref, context.stamp)
+    if ruled.outputs["test_plan"]["full_suite"]:
+        return inputs  # there is nothing that advice could add
+    choices = sorted(name for name in settings.suites if name != EVERYTHING)
+    material = {
+        "what the rules found": "\n".join(reason.text for reason in ruled.reasons),
+        "the rules' tier of risk": ruled.outputs["risk_tier"],
+        "the change": read_patch(
+            root, inputs.change.base, inputs.change.head, 2 * settings.advisor.max_input_tokens
+        ),
+    }
+    budget = Budget()
+    plan, risk = (
+        ask(
+            "",
+            material,
+            kind,
+            choices=choices if kind == "test-plan" else (),
+            settings=settings.advisor,
+            environment=context.args.environment,
+            budget=budget,
+            environ=context.environ,
+        )
+        for kind in ("test-plan", "risk")
+    )
+    return msgspec.structs.replace(
+        inputs,
+        advice=plan.advice,
+        additions=plan.additions,
+        risk_advice=risk.advice,
+        notes=tuple(dict.fromkeys((*plan.reasons, *risk.reasons))),
+        models=plan.models | risk.models,
+    )
+
+
 def _ask(
     context: Context, root: Path, head: dict[str, str], connection: sqlite3.Connection, sha256: str
 ) -> tuple[Gathered | None, str]:
@@ -143,7 +190,7 @@ def _everything(plan: dict[str, Any], inputs: Inputs) -> dict[str, Any]:
 
 def _index(context: Context) -> tuple[sqlite3.Connection | None, str, str]:
     """The open index and its digest; or why there is none that can be used (empty: none was expected)."""
-    from signalbox.selection.schema import open_index
+    from signalbox.selection.schema import usable_index
 
     if not context.args.index:
         return None, "", ""
@@ -151,17 +198,7 @@ def _index(context: Context) -> tuple[sqlite3.Connection | None, str, str]:
     if not path.exists():
         context.say(f"{path}: no index yet; record one with index_tests.py")
         return None, "", ""
-    try:
-        connection = open_index(path)
-        if connection.execute("PRAGMA quick_check").fetchone()[0] != "ok":
-            connection.close()
-            return None, "", f"the index {path.name} is damaged; record it anew"
-    except InputError as error:
-        return None, "", str(error)
-    except Exception as error:
-        return None, "", f"the index {path.name} cannot be read: {error}"
-    with path.open("rb") as file:
-        return connection, hashlib.file_digest(file, "sha256").hexdigest(), ""
+    return usable_index(path)
 
 
 def _compare(root: Path) -> Any:

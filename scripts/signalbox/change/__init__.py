@@ -6,6 +6,7 @@ from .blocks import Edit, compare
 from .diff import read_change
 from .git import GitFailed, blobs, commit, git, path_text, top, tree
 from .model import Change, ChangedFile, History, Hunk, Trouble
+from .patch import read_patch
 
 __all__ = [
     "Change",
@@ -21,6 +22,7 @@ __all__ = [
     "git",
     "path_text",
     "read_change",
+    "read_patch",
     "top",
     "tree",
 ]

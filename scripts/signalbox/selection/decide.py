@@ -14,9 +14,9 @@ from signalbox.decision import (
     Stamp,
     parse_time,
     strictest,
-    take_advice,
 )
 
+from .advised import advised
 from .facts import Inputs
 from .plan import FULL, MEDIUM, TEST_MODULES, Kinds, make_plan
 from .risk import Risk, assess
@@ -35,12 +35,9 @@ def decide(inputs: Inputs, settings: Settings, policy: PolicyRef, stamp: Stamp) 
     risk = assess(inputs.change, kinds.source, len(kinds.tests), kinds.cross_cutting, kinds.sensitive)
     reasons = _widening(inputs, settings, kinds, risk, stamp)
     ruled = strictest(KIND, [TARGETED, *(r.effect for r in reasons if r.effect)])
-    verdict, advice = take_advice(KIND, ruled, inputs.advice)
-    reasons += [
-        Reason(code="advice", text=item.text, effect=verdict, sources=(item.source,))
-        for item in advice
-        if item.accepted
-    ]
+    taken = advised(inputs, ruled, risk.tier, [name for name in settings.suites if name != FULL])
+    verdict = taken.verdict
+    reasons += taken.reasons
     propensity = 1.0
     rate = settings.selection.audit_rate
     if verdict != FULL and rate > 0:
@@ -50,7 +47,7 @@ def decide(inputs: Inputs, settings: Settings, policy: PolicyRef, stamp: Stamp) 
             verdict, propensity = FULL, rate
         else:
             propensity = 1.0 - rate
-    plan = make_plan(inputs, settings, kinds, risk, verdict, reasons)
+    plan = make_plan(inputs, settings, kinds, taken, verdict, reasons)
     return Decision(
         kind=KIND,
         id=stamp.id,
@@ -60,12 +57,14 @@ def decide(inputs: Inputs, settings: Settings, policy: PolicyRef, stamp: Stamp) 
         reasons=tuple(_ordered(reasons) or [_targeted(inputs, plan)]),
         next_action=_next_action(inputs, plan, verdict),
         evidence=inputs.evidence,
-        advice=advice,
+        advice=taken.advice,
         policy=policy,
+        models=inputs.models,
         outputs={
             "test_plan": plan,
-            "risk_tier": risk.tier,
+            "risk_tier": taken.tier,
             "risk": {
+                "ruled": risk.tier,
                 "points": risk.points,
                 "features": [{"name": f.name, "value": f.value, "points": f.points} for f in risk.features],
             },

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from signalbox.decision import Advice, Evidence, Subject
+from signalbox.decision import Advice, Evidence, Reason, Subject
 
 from .impact import Touched
 
@@ -72,7 +72,8 @@ class Inputs(msgspec.Struct, frozen=True, kw_only=True):
     """Everything the plan was decided from.
 
     ``touched`` refers to ``tests`` by position. ``audit_draw`` in [0, 1) was drawn from a named seed.
-    ``force`` says who asked for everything, if anybody did.
+    ``force`` says who asked for everything, if anybody did. ``advice`` is a model's on the plan,
+    ``risk_advice`` on the tier; ``additions`` are suites it named, ``notes`` what it could not say.
     """
 
     subject: Subject
@@ -88,6 +89,10 @@ class Inputs(msgspec.Struct, frozen=True, kw_only=True):
     force: str = ""
     evidence: tuple[Evidence, ...] = ()
     advice: tuple[Advice, ...] = ()
+    risk_advice: tuple[Advice, ...] = ()
+    additions: tuple[str, ...] = ()
+    notes: tuple[Reason, ...] = ()
+    models: dict[str, str] = {}
 
     def touched_tests(self) -> tuple[int, ...]:
         """Positions of all tests that anything touches, in order."""

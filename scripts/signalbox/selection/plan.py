@@ -9,8 +9,8 @@ from signalbox.config import Settings
 from signalbox.config.globs import first_match as _first
 from signalbox.decision import Reason
 
+from .advised import Advised
 from .facts import FileFact, Inputs, SuiteFact
-from .risk import Risk
 
 FULL = "full"
 TEST_MODULES = ("**/test_*.py", "**/*_test.py")
@@ -42,11 +42,11 @@ class Kinds:
 
 
 def make_plan(
-    inputs: Inputs, settings: Settings, kinds: Kinds, risk: Risk, verdict: str, reasons: Sequence[Reason]
+    inputs: Inputs, settings: Settings, kinds: Kinds, taken: Advised, verdict: str, reasons: Sequence[Reason]
 ) -> dict[str, Any]:
     """The plan as it is published: suites, node ids, new test files, minutes and reasons."""
     wanted = inputs.touched_tests()
-    suites = _suites(inputs, settings, kinds, risk, verdict)
+    suites = _suites(inputs, settings, kinds, taken, verdict)
     whole = [s for s in suites if s["how"] == "all"]
     if verdict == FULL:
         wanted = ()
@@ -77,7 +77,7 @@ def make_plan(
 
 
 def _suites(
-    inputs: Inputs, settings: Settings, kinds: Kinds, risk: Risk, verdict: str
+    inputs: Inputs, settings: Settings, kinds: Kinds, taken: Advised, verdict: str
 ) -> list[dict[str, Any]]:
     """Which suites run: ``all`` of it, or the ``selected`` tests of it."""
     if verdict == FULL and EVERYTHING in settings.suites:
@@ -85,7 +85,10 @@ def _suites(
     found = []
     paths = [f.path for f in kinds.code]
     files = {inputs.tests[t].file for t in inputs.touched_tests()}
-    accepted = any(item.accepted for item in inputs.advice)
+    extra = dict(taken.suites)
+    if not extra and any(r.code in ("advice", "advised-risk") and r.effect for r in taken.reasons):
+        # More was asked for and nothing named: the suite that the next tier would run, or the baseline.
+        extra = {next((n for n in (MEDIUM, BASELINE) if n in settings.suites), ""): "advice asked for more"}
     # By name: canonical JSON keeps no order of keys, and a replay must find the same one.
     for name, suite in sorted(settings.suites.items()):
         fact = inputs.suites.get(name, SuiteFact())
@@ -95,8 +98,10 @@ def _suites(
             continue
         if verdict == FULL:
             found.append(_suite(name, inputs, settings, "all", "everything runs"))
-        elif name == MEDIUM and risk.tier == "medium":
+        elif name == MEDIUM and taken.tier == "medium":
             found.append(_suite(name, inputs, settings, "all", "medium risk"))
+        elif name in extra:
+            found.append(_suite(name, inputs, settings, "all", extra[name]))
         elif not kinds.code and name == BASELINE:
             found.append(_suite(name, inputs, settings, "all", "a baseline: no code is changed"))
         elif runs_by_test:
@@ -104,9 +109,12 @@ def _suites(
                 found.append(_suite(name, inputs, settings, "selected", "tests that the change can reach"))
         elif glob and (fact.paths or suite.command or not suite.tests):
             found.append(_suite(name, inputs, settings, "all", f"a changed path matches {glob}"))
-    if not found and not accepted and not inputs.touched_tests() and settings.suites:
+    ruled = [s for s in found if s["name"] not in extra and not (s["name"] == MEDIUM and taken.raised)]
+    if not ruled and not inputs.touched_tests() and settings.suites:
+        # What advice adds comes on top: it must never stand in for the baseline.
         name = BASELINE if BASELINE in settings.suites else min(settings.suites)
-        found.append(_suite(name, inputs, settings, "all", "a baseline: nothing else is called for"))
+        if name not in {s["name"] for s in found}:
+            found.append(_suite(name, inputs, settings, "all", "a baseline: nothing else is called for"))
     return found
 
 
@@ -119,7 +127,7 @@ def _suite(name: str, inputs: Inputs, settings: Settings, how: str, why: str) ->
         "why": why,
         "paths": list(fact.paths),
         "command": suite.command,
-        "minutes": round(minutes, 3) if how == "all" else 0.0,
+        "minutes": round(float(minutes), 3) if how == "all" else 0.0,
     }
 
 

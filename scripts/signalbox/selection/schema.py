@@ -8,6 +8,7 @@ executed blocks of one file, kept once however many nodes share it. Readers open
 
 from __future__ import annotations
 
+import hashlib
 import sqlite3
 from pathlib import Path
 from urllib.parse import quote
@@ -89,6 +90,21 @@ def open_index(path: Path) -> sqlite3.Connection:
         connection.close()
         raise InputError("the impact index cannot be used", where=str(path), why=wrong, fix="Record it anew.")
     return connection
+
+
+def usable_index(path: Path) -> tuple[sqlite3.Connection | None, str, str]:
+    """The open index and the SHA-256 of its file; or neither, and why it cannot be used."""
+    try:
+        connection = open_index(path)
+        if connection.execute("PRAGMA quick_check").fetchone()[0] != "ok":
+            connection.close()
+            return None, "", f"the index {path.name} is damaged; record it anew"
+    except InputError as error:
+        return None, "", str(error)
+    except Exception as error:
+        return None, "", f"the index {path.name} cannot be read: {error}"
+    with path.open("rb") as file:
+        return connection, hashlib.file_digest(file, "sha256").hexdigest(), ""
 
 
 def pack_starts(starts: list[tuple[int, int]]) -> bytes:
