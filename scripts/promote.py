@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from signalbox.decision import Decision
-    from signalbox.gitops import Edit
+    from signalbox.gitops import Answer, Edit
 
 EXAMPLES = """
 examples:
@@ -21,8 +21,14 @@ examples:
   promote.py --decision d.json --digest sha256:4f53… --kustomization prod/kustomization.yaml --image app
   promote.py --decision d.json --digest sha256:4f53… --values prod/values.yaml --value image.digest
 
-Only auto-promote about exactly this digest, made in mode enforce and still fresh, promotes anything:
-manual-review ends with 3 and block with 1. In the modes observe and advise it says what it would do.
+  promote.py --decision d.json --registry ghcr.io/team/app --environment production \\
+      --standing-approval approval.json --not-by "ada"     a manual-review that a person has approved
+
+Only a decision about exactly this digest, made in mode enforce and still fresh, promotes anything:
+auto-promote by itself; manual-review with an approval (as require_review.py writes it) of this digest and
+environment, given after the decision by somebody who did not make the change, until it expires; else it ends
+with 3, and --comment NUMBER tells the pull request what to look at. block ends with 1, whoever approves.
+In the modes observe and advise it says what it would do.
 Files are edited by a pull request in the repository --into (default: this one), one for each candidate and
 environment. The registry's login is read from REGISTRY_USER and REGISTRY_PASSWORD.
 """
@@ -43,14 +49,51 @@ def run(context: Context) -> Result:
         commit=args.sha,
         now=context.stamp.at,
         max_age_hours=context.policy.settings.scoring.max_age_hours,
+        answer=_answer(context, decision),
     )
     if refused is not None:
+        if decision.verdict == "manual-review":
+            _comment(context, decision)
         verb = {DENIES: "blocked", ASKS: "waits"}[refused.exit]
         return _result(f"{verb}: nothing was promoted\n   why: {refused.text}", exit=refused.exit)
     moving = context.policy.settings.mode == "enforce"
     if args.registry:
         return _retag(context, decision, digest, moving)
     return _propose(context, decision, digest, moving)
+
+
+def _answer(context: Context, decision: Decision) -> Answer | None:
+    """The approval that was given, with who started this run among those whose does not count."""
+    from signalbox.gitops import Answer
+    from signalbox.rollout.authority import read_approval
+
+    args, environ = context.args, context.environ
+    if not args.standing_approval:
+        return None
+    started = [environ.get(name, "") for name in ("GITHUB_ACTOR", "GITHUB_TRIGGERING_ACTOR")]
+    return Answer(
+        approval=read_approval(Path(args.standing_approval)),
+        environment=args.environment or decision.subject.environment,
+        deployment=args.deployment,
+        not_by=tuple(name for name in (*args.not_by.split(), *started) if name),
+    )
+
+
+def _comment(context: Context, decision: Decision) -> None:
+    """One comment on the pull request, brought up to date: what a reviewer must look at."""
+    if not context.args.comment:
+        return
+    from signalbox.github import GitHub, GitHubError
+    from signalbox.promotion.review import review_blocks
+    from signalbox.render.markdown import comment
+
+    try:
+        with GitHub.from_environ(context.environ) as client:
+            client.upsert_comment(
+                int(context.args.comment), "promotion", comment(decision, review_blocks(decision))
+            )
+    except (GitHubError, ValueError) as error:
+        context.say(f"the comment was not posted: {error}")
 
 
 def _result(text: str, exit: int = PERMITS, outputs: dict[str, str] | None = None) -> Result:
@@ -66,7 +109,7 @@ def _retag(context: Context, decision: Decision, digest: str, moving: bool) -> R
 
     args, environ = context.args, context.environ
     repository = parse_repository(args.registry)
-    tag = check_tag(args.tag or str(decision.outputs.get("promoted_tag", "")))
+    tag = check_tag(args.tag or str(decision.outputs.get("promoted_tag") or _tag(context, decision)))
     if not moving:
         return _result(f"would tag {args.registry}@{digest} as {tag}")
     user, password = environ.get("REGISTRY_USER", ""), environ.get("REGISTRY_PASSWORD", "")
@@ -75,6 +118,13 @@ def _retag(context: Context, decision: Decision, digest: str, moving: bool) -> R
     text = f"{args.registry}@{digest} {what} {tag}" + (f" (before: {done.moved})" if done.moved else "")
     changed = "true" if done.changed else "false"
     return _result(text, outputs={"promoted": "true", "changed": changed, "promoted_tag": tag})
+
+
+def _tag(context: Context, decision: Decision) -> str:
+    """The policy's tag: a decision that asked for a person has none yet."""
+    subject = decision.subject
+    commit = subject.commit[:12] or subject.digest.removeprefix("sha256:")[:12]
+    return context.policy.settings.scoring.promoted_tag.replace("{commit}", commit)
 
 
 def _propose(context: Context, decision: Decision, digest: str, moving: bool) -> Result:
@@ -157,6 +207,14 @@ def main() -> int:
     )
     command.option("--digest", metavar="SHA256", help="the digest to promote; must be the decision's own")
     command.option("--sha", metavar="COMMIT", help="the commit it was built from; must be the decision's own")
+    command.option(
+        "--standing-approval", metavar="FILE", help="a person's approval, where the decision is manual-review"
+    )
+    command.option(
+        "--deployment", metavar="NAME", help="the deployment that the approval must be for, if any"
+    )
+    command.option("--not-by", metavar="LOGINS", help="whose approval does not count: who made the change")
+    command.option("--comment", metavar="NUMBER", help="pull request to tell what a reviewer must look at")
     command.option("--registry", metavar="REF", help="retag there: host/name without tag")
     command.option("--tag", metavar="TAG", help="the tag to give (default: the decision's promoted_tag)")
     command.option("--move", action="store_true", default=False, help="move the tag if it stands elsewhere")

@@ -100,3 +100,87 @@ def test_a_path_out_of_the_repository_is_refused(github_double: GitHubDouble, de
     ran = promote(github_double, decision, "--kustomization", "../other/file.yaml")
     assert ran.returncode == 2
     assert "inside the repository" in ran.stderr
+
+
+@pytest.fixture
+def asking(tmp_path: Path) -> Path:
+    """A real decision that asks a person: nothing was recorded yet, and a scan without a severity."""
+    import datetime
+
+    now = format_time(datetime.datetime.now(datetime.UTC) - datetime.timedelta(minutes=5))
+    tests = Evidence(kind="tests", status="pass", origin="protected", facts={"total": 9, "passed": 9})
+    finding = {"key": "k", "id": "X-1", "severity": "unknown", "where": "a.py"}
+    scan = Evidence(
+        kind="static-analysis",
+        status="pass",
+        origin="protected",
+        source="s.sarif",
+        facts={"findings": [finding]},
+    )
+    inputs = Inputs(
+        subject=Subject(digest=DIGEST, environment="production"), evidence=(tests, scan), risk="low"
+    )
+    stamp = Stamp(id="d-2", at=now, producer="test")
+    made = decide(inputs, Settings(mode="enforce"), PolicyRef(sha256="0" * 64), stamp)
+    assert made.verdict == "manual-review"
+    path = tmp_path / "asking.json"
+    path.write_bytes(canonical(made))
+    return path
+
+
+def approve(folder: Path, **change: str) -> str:
+    import datetime
+
+    now = datetime.datetime.now(datetime.UTC)
+    until = format_time(now + datetime.timedelta(hours=1))
+    content = {"deployment": "shop", "digest": DIGEST, "environment": "production", "approved_by": "grace"}
+    content |= {"role": "reviewer", "approved_at": format_time(now), "expires_at": until} | change
+    path = folder / "approval.json"
+    path.write_bytes(canonical(content))
+    return str(path)
+
+
+def test_a_manual_review_is_carried_out_once_a_person_has_approved_it(
+    github_double: GitHubDouble, asking: Path
+) -> None:
+    github_double.add_repository(REPO)
+    github_double.commit(REPO, "main", {"prod/kustomization.yaml": KUSTOMIZATION})
+    waits = promote(github_double, asking)
+    assert (waits.returncode, "a person must decide first" in waits.stdout) == (3, True)
+    mine = promote(github_double, asking, "--standing-approval", approve(asking.parent), "--not-by", "grace")
+    assert (mine.returncode, "made the change" in mine.stdout) == (3, True)
+    unknown = promote(github_double, asking, "--standing-approval", approve(asking.parent))
+    assert (unknown.returncode, "who made the change is not known" in unknown.stdout) == (3, True)
+    assert not github_double.state.repositories[REPO].pulls
+    done = promote(github_double, asking, "--standing-approval", approve(asking.parent), "--not-by", "ada")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert len(github_double.state.repositories[REPO].pulls) == 1
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"[]", b"not json"])
+def test_an_approval_that_cannot_be_read_is_a_wrong_call(
+    github_double: GitHubDouble, asking: Path, content: bytes
+) -> None:
+    github_double.add_repository(REPO)
+    path = asking.parent / "approval.json"
+    path.write_bytes(content)
+    ran = promote(github_double, asking, "--standing-approval", str(path), "--not-by", "ada")
+    assert (ran.returncode, "Traceback" in ran.stderr) == (2, False)
+
+
+def test_the_pull_request_is_told_once_what_a_reviewer_must_look_at(
+    github_double: GitHubDouble, asking: Path
+) -> None:
+    github_double.add_repository(REPO)
+    github_double.commit(REPO, "main", {"prod/kustomization.yaml": KUSTOMIZATION})
+    github_double.commit(REPO, "change", {"README": "y\n"})
+    with GitHub.from_environ(github_double.environ(REPO)) as client:
+        number = client.upsert_pull("change", "main", "A change", "").number
+    for _ in range(2):
+        assert promote(github_double, asking, "--comment", str(number)).returncode == 3
+    with GitHub.from_environ(github_double.environ(REPO)) as client:
+        rows = list(client.transport.pages(f"/repos/{REPO}/issues/{number}/comments"))
+    [row] = rows
+    assert "A reviewer must look at" in row["body"]
+    assert "How severe are these findings here" in row["body"]
+    assert "Promotion: manual" in "\n".join(row["body"].splitlines()[:5])

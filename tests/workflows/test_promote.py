@@ -58,3 +58,24 @@ def test_without_a_decision_nothing_is_promoted(runner, repository, github):
     assert run.result("promote") == "failure"
     assert github.state.repositories["acme/shop"].pulls == []
     assert "0 decisions" in " ".join(run.annotations("error"))
+
+
+def let_pass(github, who):
+    """The run as GitHub knows it: one reviewer let its job into production."""
+    github.add_run("acme/shop", approvals=[])
+    row = github.state.repositories["acme/shop"].runs[-1]
+    row["id"] = 4242
+    row["approvals"] = [{"state": "approved", "user": who, "environments": ["production"]}]
+
+
+@pytest.mark.parametrize(("made_by", "promoted"), [("ada", True), ("grace", False)])
+def test_a_reviewer_of_the_job_who_did_not_make_the_change_lets_a_manual_review_pass(
+    runner, repository, github, made_by, promoted
+):
+    made = repository(SHOP)
+    decided(runner, "manual-review", made.git("rev-parse", "HEAD"))
+    let_pass(github, "grace")
+    inputs = {"digest": DIGEST, "values": "prod/values.yaml", "not-by": made_by, "comment": "7"}
+    run = runner.call(made, "promote.yml", inputs)
+    assert (run.code == 0) is promoted, run.explain()
+    assert bool(github.state.repositories["acme/shop"].pulls) is promoted
