@@ -15,6 +15,7 @@ import msgspec
 
 from signalbox.errors import InputError
 from signalbox.signals.http import classify, public
+from signalbox.signals.native import classic
 from signalbox.signals.queries import QUERY_SETS, QuerySet, names_of, recognise
 from signalbox.signals.reading import Reading, Sample, Series, State
 from signalbox.signals.scrape import check_series
@@ -102,7 +103,9 @@ class Prometheus:
         def trouble(state: State, detail: str) -> Reading:
             return Reading(state=state, at=at, source=self.url, detail=detail)
 
-        wanted = "|".join(names_of(self._query_sets))
+        # A native histogram is one series under the base name, without _bucket and _count.
+        bases = [queries.histogram for queries in self._query_sets if queries.histogram]
+        wanted = "|".join(dict.fromkeys([*names_of(self._query_sets), *bases]))
         answer = self.query(f'{{__name__=~"{wanted}",{selector}}}')
         if answer.state != "ok":
             return trouble(answer.state, answer.detail)
@@ -119,7 +122,8 @@ class Prometheus:
         state, detail = check_series(series)
         if state != "ok":
             return trouble(state, detail)
-        newest = self.scalar(f"max(timestamp({queries.requests}{{{selector}}}))")
+        either = "|".join(name for name in (queries.requests, queries.histogram) if name)
+        newest = self.scalar(f'max(timestamp({{__name__=~"{either}",{selector}}}))')
         if newest.state != "ok" or newest.value is None:
             return trouble(newest.state if newest.state != "ok" else "empty", newest.detail)
         age = evaluated - newest.value
@@ -168,10 +172,18 @@ class Prometheus:
 
 
 def _vector(result: Any) -> tuple[list[Series], float]:
-    found, evaluated = [], 0.0
+    found: list[Series] = []
+    native: list[Series] = []
+    evaluated = 0.0
     for item in result:
         labels = {str(key): str(value) for key, value in item["metric"].items()}
-        name = labels.pop("__name__")
+        name, sorted_labels = labels.pop("__name__"), tuple(sorted(labels.items()))
+        if "histogram" in item:
+            evaluated = float(item["histogram"][0])
+            native += classic(name, sorted_labels, item["histogram"][1])
+            continue
         evaluated, value = float(item["value"][0]), float(item["value"][1])
-        found.append(Series(name, tuple(sorted(labels.items())), value))
-    return found, evaluated
+        found.append(Series(name, sorted_labels, value))
+    # Some keep both forms of one histogram: then the classic one, whose edges the service chose.
+    known = {series.name for series in found}
+    return found + [series for series in native if series.name not in known], evaluated
