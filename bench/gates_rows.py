@@ -77,7 +77,8 @@ def humans() -> Iterator[Row]:
     for gate, about in shipped()["gates"].items():
         for index, line in enumerate(about.get("human", [])):
             yield Row(
-                f"{gate}, people", line["id"], lambda plain, g=gate, i=index: plain["gates"][g]["human"].pop(i),
+                f"{gate}, people", line["id"],
+                lambda plain, g=gate, i=index: plain["gates"][g]["human"].pop(i),
                 lambda here, plain, g=gate: here.passing(plain, g).verdict,
                 lambda here, plain, g=gate, role=line["role"]: here.gate(plain, g, nobody=(role,)).verdict,
                 "PASS", "NOT_VERIFIED",
@@ -143,7 +144,7 @@ def tiers() -> Iterator[Row]:
             return int(here.gate(plain, "gate-3", risk=given[0], more=more).decision["outputs"]["tier"])
 
         if index == 0:
-            # Tier 1 is also what is left when no line holds: without its line it must come out of nothing else.
+            # Tier 1 is also what is left when no line holds: so its line is changed, not taken out.
             def remove(plain: Plain) -> None:
                 plain["tiers"][0]["tier"] = 2
         else:
@@ -192,10 +193,12 @@ def rollback() -> Iterator[Row]:
     for index, line in enumerate(shipped()["rollback"]):
         key = (line["severity"], line["where"])
         severity = "high" if key[0] == "any" else key[0]
+        # "Broken" is the same question of another severity: it must be answered by another line.
+        other = ("critical", "production") if key[0] in ("low", "any") else ("low", "production")
         yield Row(
             "rollback", " in ".join(key), lambda plain, i=index: plain["rollback"].pop(i),
             lambda here, plain, s=severity, w=key[1]: proposed(here, plain, s, w),
-            lambda here, plain, s=severity: proposed(here, plain, s, "moon"), wanted[key], (2, "", 0),
+            lambda here, plain, o=other: proposed(here, plain, *o), wanted[key], wanted[other],
         )  # fmt: skip
 
 
@@ -205,8 +208,8 @@ def proposed(here: World, plain: Plain, severity: str, where: str) -> tuple[int,
     out = here.repo / ".git" / "incident.json"
     out.unlink(missing_ok=True)
     found = here.ask(
-        "propose_rollback", "--deployment", "web", "--digest", DIGEST, "--environment", where, "--severity", severity,
-        "--reason", "errors", "--record", str(out),
+        "propose_rollback", "--deployment", "web", "--digest", DIGEST, "--environment", where,
+        "--severity", severity, "--reason", "errors", "--record", str(out),
     )  # fmt: skip
     record = json.loads(out.read_text()) if out.exists() else {}
     minutes = 0

@@ -74,6 +74,7 @@ class Answer:
 
     @property
     def verdict(self) -> str:
+        """The verdict, or the exit code where nothing was decided."""
         return str(self.decision.get("verdict", f"exit {self.code}"))
 
 
@@ -104,6 +105,7 @@ class World:
         self._passing: dict[str, Answer] = {}
 
     def commit(self, message: str) -> str:
+        """Commit everything; the commit's id."""
         self._git("add", "-A")
         self._git("commit", "-q", "--allow-empty", "-m", message)
         return self._git("rev-parse", "HEAD")
@@ -130,7 +132,8 @@ class World:
         """A signed approval of the role's holder for ``gate``; ``by`` is who signs."""
         by = change.pop("by", PEOPLE[role])
         payload = {"role": role, "login": by, "gate": gate, "environment": environment, "digest": DIGEST,
-                   "commit": self.head, "nonce": NONCE, "at": when(-0.1), "expires": when(5)} | change  # fmt: skip
+                   "commit": self.head, "nonce": NONCE, "at": when(-0.1), "expires": when(5)}  # fmt: skip
+        payload |= change
         data = (json.dumps(payload, sort_keys=True, separators=(",", ":")) + "\n").encode()
         file = self.keys / "payload"
         file.write_bytes(data)
@@ -226,9 +229,9 @@ class World:
         file.write_text("[\n" + ",\n".join(json.dumps(one) for one in approvals) + "\n]\n")
         self.policy(plain)
         return self.ask(
-            "check_gate", "--gate", gate, "--evidence", str(self.evidence), "--sha", self.head, "--digest", DIGEST,
-            "--base", self.base, "--head", self.head, "--approvals", str(file), "--nonce", NONCE, "--risk", risk,
-            "--severity", severity, "--adapter", "haproxy", "--deployment", "web", *more,
+            "check_gate", "--gate", gate, "--evidence", str(self.evidence), "--sha", self.head,
+            "--digest", DIGEST, "--base", self.base, "--head", self.head, "--approvals", str(file),
+            "--nonce", NONCE, "--risk", risk, "--severity", severity, "--adapter", "haproxy", "--deployment", "web", *more,
         )  # fmt: skip
 
 
@@ -255,7 +258,7 @@ def world() -> Iterator[World]:
 
 @dataclass
 class Row:
-    """One row: how it is taken out, and two questions of which the first is answered by it, the second against."""
+    """One row: how it is taken out, and a question that it answers with yes and one that it answers with no."""
 
     table: str
     name: str

@@ -1,4 +1,4 @@
-"""Every row of the environment tables through the command line: it holds, it breaks, it dies with its line."""
+"""Every row of the environment tables by the command line: it holds, it breaks, it dies with its line."""
 
 import sys
 from pathlib import Path
