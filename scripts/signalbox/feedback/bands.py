@@ -8,13 +8,13 @@ is reviewed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
 import msgspec
 
 from signalbox.config.scoring import Costs
-from signalbox.stats.bounded import is_above, lower_bound
+from signalbox.stats.bounded import is_above
 from signalbox.stats.isotonic import fit
 
 Action = Literal["auto", "review", "block"]
@@ -78,17 +78,15 @@ def gains(pairs: Sequence[tuple[float, bool]], today: Bands, other: Bands, costs
     ]
 
 
-def range_of(costs: Costs) -> tuple[float, float]:
-    """The least and the largest gain that any change of bands can have on one decision."""
-    worst = max(costs.review, costs.bad_promotion, costs.false_block)
-    return -worst, worst
+def range_of(changes: Iterable[tuple[str, str]], costs: Costs) -> tuple[float, float]:
+    """The least and the largest gain that these changes of action could have, whatever the outcomes were.
 
-
-def least_gain(values: Sequence[float], costs: Costs, confidence: float) -> float:
-    """Lower bound of the mean gain; above 0 the change is better with that confidence."""
-    # The range that these two bands can really have is smaller, but it must not be read off the outcomes.
-    low, high = range_of(costs)
-    return lower_bound(values, low=low, high=high, confidence=confidence)
+    It may be read off the actions, but never off the outcomes: those decide where in it each gain lies.
+    """
+    possible = [
+        cost(now, bad, costs) - cost(then, bad, costs) for now, then in set(changes) for bad in (True, False)
+    ]
+    return min([-1e-9, *possible]), max([1e-9, *possible])
 
 
 class Choice(msgspec.Struct, frozen=True, kw_only=True):
@@ -126,7 +124,8 @@ def choose(
     tightened = today != REVIEW_ALL and any(sum(back[-n:]) > 0 for n in stretches if newer)
     start = REVIEW_ALL if tightened else today
     values = gains(newer, start, candidate, costs)
-    low, high = range_of(costs)
+    changes = ((start.action(score), candidate.action(score)) for score, _ in newer)
+    low, high = range_of(changes, costs)
     moved = (
         candidate != start
         and all(sum(values[-n:]) >= 0 for n in stretches)

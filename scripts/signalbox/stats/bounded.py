@@ -15,7 +15,7 @@ import msgspec
 
 _STEPS = 40
 # A stake may risk at most this share of the wealth that the worst possible draw would take.
-_MOST = 0.75
+_MOST = 0.9
 
 
 class Interval(msgspec.Struct, frozen=True, kw_only=True):
