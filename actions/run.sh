@@ -100,7 +100,7 @@ arguments=()
 case $script in
   # These start the caller's own suite, which needs the caller's environment; python -I ignores that.
   index_tests) arguments=(-- bash -euo pipefail -c "${SUITE:?the input command is empty}") ;;
-  run_shard) ;;
+  run_shard | run_e2e) ;;
   *) clean_environment ;;
 esac
 cd "$workspace"

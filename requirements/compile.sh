@@ -8,7 +8,7 @@ upgrade=()
 [ "${1:-}" = "--upgrade" ] && upgrade=(--upgrade)
 compile "${upgrade[@]}" pyproject.toml --all-extras --group dev -o requirements/dev.txt
 compile pyproject.toml -c requirements/dev.txt -o requirements/core.txt
-for extra in github advisor signals evidence gitops; do
+for extra in github advisor signals evidence gitops evals; do
   compile pyproject.toml --extra "$extra" -c requirements/dev.txt -o "requirements/$extra.txt"
 done
 echo 'uv>=0.11' | compile - -o requirements/uv.txt
