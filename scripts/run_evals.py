@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 from signalbox.cli import Command, Context, Result
 
 if TYPE_CHECKING:
-    from signalbox.decision import Evidence, Gap
+    from signalbox.decision import Evidence
     from signalbox.evals import Baseline, Inputs, Session
+    from signalbox.evals.digests import Running
 
 EXAMPLES = """
 examples:
@@ -59,27 +60,32 @@ def _inputs(context: Context) -> Inputs:
     import msgspec
 
     from signalbox.evals import Material, gather, key_of, reusable
+    from signalbox.evals.loading import config_file, load_anchors, load_baseline, skipped_layers
+    from signalbox.evals.rejudge import names_of
+    from signalbox.evals.suite import suite_digest
+    from signalbox.promotion.arguments import commit_id, digest_of_call
 
     args, settings = context.args, context.policy.settings.evals
-    baseline, gaps = _baseline(context)
-    anchors = _anchors(context)
+    subject = context.subject(commit=commit_id(args.sha), digest=digest_of_call(args.digest))
+    baseline, gaps = load_baseline(args.baseline)
+    anchors = load_anchors(args.anchors)
     key = ""
     if args.promptfoo:
-        suite = _suite_digest(context)
-        key = key_of(_digest(args.digest), suite, baseline, context.policy.ref.sha256)
+        suite = suite_digest(config_file(args.promptfoo), [Path(args.anchors)] if args.anchors else [])
+        key = key_of(subject.digest, suite, baseline, context.policy.ref.sha256)
         earlier = _earlier(context, key) if settings.reuse else None
         if earlier is not None:
             return reusable(earlier, key)
     sessions, extra = _drawn(context, baseline, anchors) if args.promptfoo else _read(context)
     material = Material(
-        subject=context.subject(commit=_commit(args.sha), digest=_digest(args.digest)),
+        subject=subject,
         sessions=sessions,
         baseline=baseline,
         baseline_source=args.baseline,
         baseline_gaps=gaps,
-        declared_anchors=[str(anchor["metadata"]["id"]) for anchor in anchors],
+        declared_anchors=names_of(anchors),
         extra=extra,
-        skipped=_skipped(args.skip),
+        skipped=skipped_layers(args.skip),
         origin=_origin(context),
         environ_exit_code=context.environ.get("PROMPTFOO_FAILED_TEST_EXIT_CODE", ""),
     )
@@ -94,11 +100,13 @@ def _drawn(
     import time
 
     from signalbox.evals import run_session
+    from signalbox.evals.loading import config_file
     from signalbox.evals.rejudge import rejudge_tests
     from signalbox.evals.runner import Runner, find_runner
+    from signalbox.promotion.arguments import digest_of_call
 
     args, settings = context.args, context.policy.settings.evals
-    config = _config_file(args.promptfoo)
+    config = config_file(args.promptfoo)
     with tempfile.TemporaryDirectory(prefix="signalbox-evals-") as scratch:
         folder = Path(args.work) if args.work else Path(scratch) / "results"
         folder.mkdir(parents=True, exist_ok=True)
@@ -111,12 +119,12 @@ def _drawn(
             concurrency=settings.concurrency,
             request_seconds=settings.request_seconds,
             deadline=time.monotonic() + settings.session_seconds,
-            digest=_digest(args.digest),
+            digest=digest_of_call(args.digest),
         )
         again = anchors or (baseline is not None and baseline.outputs)
         tests = rejudge_tests(anchors, baseline, settings.judge.rejudge)
-        watch = _Running(context)
-        sessions, gaps = run_session(
+        watch = _running(context)
+        sessions = run_session(
             buy=runner.buy,
             rejudge=(lambda: runner.rejudge(tests)) if again else None,
             running=watch.read,
@@ -125,7 +133,7 @@ def _drawn(
             rounds=rounds,
             say=context.say,
         )
-    return sessions, watch.evidence(gaps)
+    return sessions, watch.evidence()
 
 
 def _read(context: Context) -> tuple[list[Session], list[Evidence]]:
@@ -144,64 +152,26 @@ def _read(context: Context) -> tuple[list[Session], list[Evidence]]:
             extra.append(read(path, provenance=known, name=name))
         else:
             sessions.append(read_results(with_head, source=name))
-    watch = _Running(context)
+    watch = _running(context)
     if context.args.digest_url:
         watch.begin(next((session.digest for session in sessions if session.digest), ""))
-        gap = watch.read()
-        extra += watch.evidence([gap] if gap else [])
+        watch.read()
+        extra += watch.evidence()
     return sessions, extra
 
 
-class _Running:
-    """The digest that runs in the environment under test, read as often as asked."""
+def _running(context: Context) -> Running:
+    from signalbox.evals.digests import Running
+    from signalbox.promotion.arguments import digest_of_call
 
-    def __init__(self, context: Context) -> None:
-        from signalbox.evals.digests import Watch
-
-        self.context, self.url = context, context.args.digest_url
-        self.watch = Watch(_digest(context.args.digest))
-
-    def begin(self, tagged: str) -> None:
-        """Take the digest that the results say they were drawn from as the first reading."""
-        self.watch.see(tagged or None, "the results do not say which digest they were drawn from")
-
-    def read(self) -> Gap | None:
-        if not self.url:
-            return None
-        from signalbox.signals.http import check_url, get, new_session
-
-        session = new_session()
-        try:
-            answer = get(session, check_url(self.url, "--digest-url"), timeout=15)
-        finally:
-            session.close()
-        return self.watch.see(answer.text if answer.state == "ok" else None, answer.detail)
-
-    def evidence(self, gaps: list[Gap]) -> list[Evidence]:
-        """One piece of evidence about what ran, where a URL was given."""
-        from signalbox.decision import Evidence
-        from signalbox.signals.http import public
-
-        if not self.url:
-            return []
-        found = [gap for gap in (self.watch.trouble, *gaps) if gap is not None]
-        return [
-            Evidence(
-                kind="evals-digest",
-                status="not_verified" if found else "pass",
-                source=public(self.url),
-                gaps=tuple(dict.fromkeys(found)),
-                observed_at=self.context.stamp.at,
-                tier="live-acceptance",
-                facts={"digest": self.watch.first, "readings": self.watch.readings},
-            )
-        ]
+    return Running(context.args.digest_url, digest_of_call(context.args.digest), context.stamp.at)
 
 
 def _record(context: Context) -> Result:
     """Record a baseline from clean sessions; nothing that could not be trusted becomes one."""
     from signalbox.evals import baseline_of
     from signalbox.evals.baseline import write
+    from signalbox.promotion.arguments import digest_of_call
 
     args, settings = context.args, context.policy.settings.evals
     if args.promptfoo:
@@ -211,7 +181,7 @@ def _record(context: Context) -> Result:
     made = baseline_of(
         sessions,
         extra,
-        digest=_digest(args.digest),
+        digest=digest_of_call(args.digest),
         settings=settings,
         now=context.stamp.at,
     )
@@ -222,31 +192,6 @@ def _record(context: Context) -> Result:
         f"{len(made.outputs)} outputs to show the judge again. Have it reviewed and merged like code."
     )
     return Result(text=text)
-
-
-def _baseline(context: Context) -> tuple[Baseline | None, list[Gap]]:
-    from signalbox.decision import Gap
-    from signalbox.evals import Unreadable
-    from signalbox.evals.baseline import decode
-    from signalbox.files import read_limited
-
-    name = context.args.baseline
-    if not name:
-        return None, []
-    try:
-        return decode(read_limited(Path(name), 1 << 27, "baseline")), []
-    except Unreadable as error:
-        return None, [Gap(error.code, error.text)]
-
-
-def _anchors(context: Context) -> list[dict[str, Any]]:
-    from signalbox.evals.rejudge import decode_anchors
-    from signalbox.files import read_limited
-
-    name = context.args.anchors
-    if not name:
-        return []
-    return decode_anchors(read_limited(Path(name), 1 << 24, "anchors file"), where=name)
 
 
 def _earlier(context: Context, key: str) -> dict[str, Any] | None:
@@ -263,63 +208,6 @@ def _earlier(context: Context, key: str) -> dict[str, Any] | None:
     bundles = (entry.data for entry in ledger.decisions().entries if entry.trusted and entry.kind == "evals")
     hours = context.policy.settings.evals.max_age_hours
     return find_earlier(bundles, key, now=context.stamp.at, hours=hours)
-
-
-def _suite_digest(context: Context) -> str:
-    """Digest of the config's folder (all that a ``file://`` in it may name) and of the anchors."""
-    from signalbox.evals.suite import suite_digest
-
-    args = context.args
-    anchors = [Path(args.anchors)] if args.anchors else []
-    return suite_digest(_config_file(args.promptfoo), anchors)
-
-
-def _config_file(name: str) -> Path:
-    from signalbox.errors import InputError
-
-    path = Path(name)
-    if not path.is_file():
-        raise InputError("there is no promptfoo config here", where=name, fix="Check --promptfoo.")
-    return path
-
-
-def _skipped(lines: list[str]) -> dict[str, str]:
-    from signalbox.errors import InputError
-
-    skipped = {}
-    for line in lines or []:
-        layer, equals, why = line.partition("=")
-        if not equals or not layer.strip() or not why.strip():
-            raise InputError("a skip is named as LAYER=REASON", where="--skip", why=line[:80])
-        skipped[layer.strip()] = why.strip()
-    return skipped
-
-
-def _commit(text: str) -> str:
-    import re
-
-    from signalbox.errors import InputError
-
-    if text and not re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", text):
-        raise InputError(
-            "this is not a full commit id", where="--sha", why=text[:80], fix="Give 40 hex digits."
-        )
-    return text
-
-
-def _digest(text: str) -> str:
-    import re
-
-    from signalbox.errors import InputError
-
-    if text and not re.fullmatch(r"sha256:[0-9a-f]{64}", text):
-        raise InputError(
-            "this is not a digest",
-            where="--digest",
-            why=text[:80],
-            fix="Give sha256: and 64 hex digits; a masked output arrives as *** or empty.",
-        )
-    return text
 
 
 def _origin(context: Context) -> Any:

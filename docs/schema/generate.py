@@ -16,6 +16,7 @@ import msgspec
 
 from signalbox.config import Settings
 from signalbox.decision import Bundle, Decision, Evidence
+from signalbox.evals import Baseline
 from signalbox.ledger import Outcome
 
 HERE = Path(__file__).resolve().parent
@@ -25,6 +26,7 @@ SCHEMAS: dict[str, tuple[Any, str]] = {
     "decision": (Decision, "One decision, as --out writes it"),
     "evidence": (Evidence, "One checked fact with its source"),
     "outcome": (Outcome, "What came of a decision, as record_telemetry.py --outcome takes it"),
+    "evals-baseline": (Baseline, "The stored baseline of the golden evals, as run_evals.py records it"),
     "bundle": (Bundle, "A decision with all that is needed to make it again"),
 }
 

@@ -22,7 +22,7 @@ from signalbox.evals.runner import find_runner
 
 pytestmark = pytest.mark.real
 ROOT = Path(__file__).parents[2]
-POLICY = "evals: {request-seconds: 3, session-seconds: 120, margin: 0.2}\n"
+POLICY = "evals: {request-seconds: 3, session-seconds: 120, margin: 0.2, concurrency: 20}\n"
 
 
 @dataclass(frozen=True)
@@ -67,9 +67,10 @@ class Rig:
             for model, wanted in ((answering, target), (judging, judge)):
                 if wanted is None:
                     model.stop()
+            command = [sys.executable, str(ROOT / "scripts" / "run_evals.py"), "--repo", str(self.folder)]
+            command += ["--promptfoo", str(self.paths["config"]), "--out", str(out), *options]
             done = subprocess.run(
-                [sys.executable, str(ROOT / "scripts" / "run_evals.py"), "--repo", str(self.folder)]
-                + ["--promptfoo", str(self.paths["config"]), "--out", str(out), *options],
+                command,
                 env={
                     **{k: v for k, v in os.environ.items() if not k.startswith(("SIGNALBOX_", "PROMPTFOO_"))},
                     "EVALS_TARGET_URL": answering.url,

@@ -15,6 +15,17 @@ import msgspec
 
 from signalbox.decision import Gap, digest_of
 from signalbox.evals.model import Anchor, Row, Session, Spent, Unreadable, text_of
+from signalbox.evals.promptfoo_wire import (
+    ROWS,
+    Component,
+    Config,
+    Document,
+    Response,
+    ResultRow,
+    Stats,
+    Test,
+    Usage,
+)
 
 _ERROR = 2  # promptfoo's ResultFailureReason.ERROR: no answer was had
 _DEFAULT_FAILED_EXIT = "100"
@@ -28,106 +39,20 @@ _MODEL_GRADED = frozenset(
 )
 
 
-class _Struct(msgspec.Struct, frozen=True, rename="camel"):
-    """Only the fields that are used are decoded; results of thousands of rows stay small in memory."""
-
-
-class _Usage(_Struct, frozen=True):
-    total: float | None = None
-    num_requests: int | None = None
-    assertions: _Usage | None = None
-
-
-class _Grading(_Struct, frozen=True):
-    grader_error: bool | None = None
-
-
-class _Component(_Struct, frozen=True):
-    # "pass" is a word of Python's; without it there is no verdict at all.
-    passed: bool | None = msgspec.field(name="pass", default=None)
-    score: float | None = None
-    reason: Any = None
-    assertion: dict[str, Any] | None = None
-    metadata: _Grading | None = None
-    component_results: list[_Component] | None = None
-
-
-class _Test(_Struct, frozen=True):
-    metadata: dict[str, Any] | None = None
-    vars: dict[str, Any] | None = None
-    asserts: list[Any] | None = msgspec.field(name="assert", default=None)
-    options: dict[str, Any] | None = None
-    threshold: float | None = None
-    provider_output: Any = None
-
-
-class _Response(_Struct, frozen=True):
-    output: Any = None
-    error: Any = None
-    cached: bool | None = None
-
-
-class _Row(_Struct, frozen=True):
-    success: bool
-    failure_reason: int | None = None
-    error: Any = None
-    cost: float | None = None
-    test_idx: int = 0
-    prompt_idx: int = 0
-    prompt_id: str | None = None
-    latency_ms: float | None = None
-    provider: Any = None
-    response: _Response | None = None
-    test_case: _Test | None = None
-    grading_result: _Component | None = None
-    token_usage: _Usage | None = None
-
-
-_ROWS = msgspec.json.Decoder(_Row)
-
-
-class _Stats(_Struct, frozen=True):
-    successes: int = 0
-    failures: int = 0
-    errors: int = 0
-    duration_ms: float | None = None
-
-
-class _Results(_Struct, frozen=True):
-    # Decoded one by one: a row carries the judge's whole prompt, and only its verdict is kept.
-    results: list[msgspec.Raw]
-    version: int = 0
-    timestamp: str | None = None
-    stats: _Stats | None = None
-
-
-class _Config(_Struct, frozen=True):
-    description: str | None = None
-    tags: dict[str, Any] | None = None
-    env: dict[str, Any] | None = None
-
-
-class _Document(_Struct, frozen=True):
-    results: _Results
-    config: _Config | None = None
-    metadata: dict[str, Any] | None = None
-    runtime_options: dict[str, Any] | None = None
-
-
 def read(data: bytes) -> Session:
     """The session in a results file; ``Unreadable`` for what is truncated or no results file."""
     shared: dict[str, Row] = {}
     rows, told, spent = [], Counter[str](), Spent()
     try:
-        document = msgspec.json.decode(data, type=_Document)
+        document = msgspec.json.decode(data, type=Document)
         for raw in document.results.results:
-            one = _ROWS.decode(raw)
+            one = ROWS.decode(raw)
             rows.append(_shared(_row(one), shared))
             told["passed" if one.success else "errors" if one.failure_reason == _ERROR else "failed"] += 1
             spent = spent.plus(_spent(one))
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise Unreadable("unreadable-results", f"this is not promptfoo's results JSON: {error}") from None
-    results, config = document.results, document.config or _Config()
+    results, config = document.results, document.config or Config()
     options = document.runtime_options or {}
     repeat = options.get("repeat")
     version = (document.metadata or {}).get("promptfooVersion", "")
@@ -159,7 +84,7 @@ def exit_code_gap(value: str) -> Gap | None:
     return Gap("exit-code-masked", text)
 
 
-def _session_gaps(stats: _Stats | None, found: Counter[str], config: _Config) -> list[Gap]:
+def _session_gaps(stats: Stats | None, found: Counter[str], config: Config) -> list[Gap]:
     gaps = []
     masked = exit_code_gap(text_of((config.env or {}).get("PROMPTFOO_FAILED_TEST_EXIT_CODE")))
     if masked:
@@ -175,8 +100,8 @@ def _session_gaps(stats: _Stats | None, found: Counter[str], config: _Config) ->
     return gaps
 
 
-def _row(row: _Row) -> Row:
-    test = row.test_case or _Test()
+def _row(row: ResultRow) -> Row:
+    test = row.test_case or Test()
     metadata = test.metadata or {}
     asserts = test.asserts or []
     components = list(_flat(row.grading_result.component_results if row.grading_result else None))
@@ -210,9 +135,9 @@ def _row(row: _Row) -> Row:
     )
 
 
-def _trouble(row: _Row, asserts: list[Any], components: list[_Component]) -> tuple[str, str]:
+def _trouble(row: ResultRow, asserts: list[Any], components: list[Component]) -> tuple[str, str]:
     """Why a row is no evidence; ("", "") for one that is."""
-    response = row.response or _Response()
+    response = row.response or Response()
     if row.failure_reason == _ERROR or response.error is not None or (row.response is None and row.error):
         said = text_of(row.error) or text_of(response.error)
         return ("target-timeout" if _timed_out(said) else "target-outage"), said
@@ -231,7 +156,7 @@ def _trouble(row: _Row, asserts: list[Any], components: list[_Component]) -> tup
     return _contradiction(row, components)
 
 
-def _judge_trouble(component: _Component) -> tuple[str, str] | None:
+def _judge_trouble(component: Component) -> tuple[str, str] | None:
     said = text_of(component.reason)
     if component.metadata is not None and component.metadata.grader_error:
         if _timed_out(said):
@@ -250,7 +175,7 @@ def _judge_trouble(component: _Component) -> tuple[str, str] | None:
     return None
 
 
-def _contradiction(row: _Row, components: list[_Component]) -> tuple[str, str]:
+def _contradiction(row: ResultRow, components: list[Component]) -> tuple[str, str]:
     overall = row.grading_result.passed if row.grading_result else None
     if overall is None or overall != row.success:
         return "inconsistent-row", "the row says one thing and its grading another"
@@ -262,9 +187,9 @@ def _contradiction(row: _Row, components: list[_Component]) -> tuple[str, str]:
     return "", ""
 
 
-def _flat(components: list[_Component] | None, depth: int = 0) -> list[_Component]:
+def _flat(components: list[Component] | None, depth: int = 0) -> list[Component]:
     """Assertions and those inside assertion sets."""
-    found: list[_Component] = []
+    found: list[Component] = []
     for item in components or []:
         nested = item.component_results
         found += _flat(nested, depth + 1) if nested and depth < 8 else [item]
@@ -297,10 +222,10 @@ def _provider(value: Any) -> str:
     return value[:200] if isinstance(value, str) else ""
 
 
-def _spent(row: _Row) -> Spent:
-    test = row.test_case or _Test()
-    usage = row.token_usage or _Usage()
-    graded = usage.assertions or _Usage()
+def _spent(row: ResultRow) -> Spent:
+    test = row.test_case or Test()
+    usage = row.token_usage or Usage()
+    graded = usage.assertions or Usage()
     asked = (test.metadata or {}).get("anchor") is None and not (row.response and row.response.cached)
     return Spent(
         target_calls=int(asked),

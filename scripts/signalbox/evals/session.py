@@ -25,12 +25,12 @@ def run_session(
     settings: Evals,
     rounds: int = 0,
     say: Callable[[str], None],
-) -> tuple[list[Session], list[Gap]]:
+) -> list[Session]:
     """Buy draws by ``buy`` until nothing more would change the verdict.
 
     ``running`` says what is wrong with the digest that runs now, and is asked before, between and after.
     With ``rounds`` exactly so many are drawn, to record a baseline. Trouble ends the buying: what follows a
-    broken row cannot make it whole. Returns the sessions and what ``running`` found.
+    broken row cannot make it whole.
     """
     sessions: list[Session] = []
     gap = running()
@@ -39,7 +39,7 @@ def run_session(
         sessions.append(rejudge())
         if _sound(sessions, baseline) and alarms(judged_of(sessions), settings.judge):
             say("the judge is not the judge it was; nothing is asked of the target")
-            return sessions, []
+            return sessions
     bought = False
     for _ in range(MOST_BATCHES):
         gap = gap or running()
@@ -53,8 +53,9 @@ def run_session(
             which = (order.role or "all roles") + (" (critical cases)" if order.critical else "")
             say(f"drawing {which}, {order.repeat} times each")
             sessions.append(buy(order))
-    gap = gap or running()
-    return sessions, [gap] if gap is not None else []
+    if gap is None:
+        running()
+    return sessions
 
 
 def _orders(
