@@ -41,16 +41,29 @@ class GitRepository:
             raise InputError(f"git {arguments[0]} failed", where=str(self.path), why=message_of(done))
         return done
 
-    def commit_files(self, ref: str, files: Mapping[str, bytes], *, message: str, seconds: int) -> None:
-        """Make `ref` (which must not exist) point to a commit without parents that holds exactly `files`.
+    def commit_files(
+        self,
+        ref: str,
+        files: Mapping[str, bytes],
+        *,
+        message: str,
+        seconds: int,
+        parent: str = "",
+        removed: Iterable[str] = (),
+    ) -> None:
+        """Make `ref` point to a commit that adds `files` to `parent` and takes `removed` away.
 
-        One fast-import: objects first, the ref last, so a kill in the middle leaves nothing visible.
+        Without `parent` (then `ref` must not exist) the commit has none and holds exactly `files`. A `ref`
+        that is no longer at `parent` is left alone: InputError. One fast-import: objects first, the ref
+        last, so a kill in the middle leaves nothing visible.
         Names must be plain ASCII paths; `seconds` is the commit's time since the epoch, UTC.
         """
         stream = [
             b"feature done\n",
             f"commit {ref}\ncommitter signalbox <signalbox@localhost> {seconds} +0000\n".encode(),
             _data(message.encode()),
+            *([f"from {parent}\n".encode()] if parent else []),
+            *(f"D {name}\n".encode() for name in removed),
         ]
         for name, content in sorted(files.items()):
             stream += [f"M 100644 inline {name}\n".encode(), _data(content)]
