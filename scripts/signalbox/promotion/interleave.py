@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import random
+import resource
 import subprocess
 import tempfile
 import time
@@ -83,15 +85,19 @@ def measure(
     sides: tuple[Side, Side],
     run: Callable[[Side], Mapping[str, float]],
     *,
+    rng: random.Random,
     pairs: int = 0,
     alpha: float = 0.05,
     warm: int = 1,
+    repeats: int = 1,
     say: Callable[[str], None] = lambda _: None,
 ) -> dict[str, list[list[float]]]:
-    """Pairs [baseline, candidate] of each benchmark, the order within a pair turning from pair to pair.
+    """Pairs [baseline, candidate] of each benchmark.
 
-    ``pairs`` 0 takes as many as can decide for the number of benchmarks found. Raises InputError if the two
-    sides do not report the same benchmarks.
+    Which side goes first is drawn for each pair: that draw is what the sign-flip test rests on. With
+    ``repeats`` each side of a pair runs as often, the sides taking turns, and its least time counts, because
+    whatever else the machine does can only add time. ``pairs`` 0 takes as many as can decide for the number
+    of benchmarks found. Raises InputError if the two sides do not report the same benchmarks.
     """
     for _ in range(warm):
         for side in sides:
@@ -99,9 +105,15 @@ def measure(
     result: dict[str, list[list[float]]] = {}
     wanted, done = pairs or 1, 0
     while done < wanted:
-        order = sides if done % 2 == 0 else (sides[1], sides[0])
-        taken = {side.name: dict(run(side)) for side in order}
-        before, after = taken[sides[0].name], taken[sides[1].name]
+        first = rng.randrange(2)
+        least: list[dict[str, float]] = [{}, {}]
+        for turn in range(repeats):
+            for at in ((first + turn) % 2, (first + turn + 1) % 2):
+                taken = dict(run(sides[at]))
+                if least[at] and taken.keys() != least[at].keys():
+                    raise InputError("the benchmark does not report the same names each time")
+                least[at] = {name: min(value, least[at].get(name, value)) for name, value in taken.items()}
+        before, after = least
         if before.keys() != after.keys() or not before:
             odd = sorted(before.keys() ^ after.keys())
             raise InputError(
@@ -117,26 +129,27 @@ def measure(
 
 
 def command_runner(
-    command: Sequence[str], environ: Mapping[str, str], timeout: float
+    command: Sequence[str], environ: Mapping[str, str], timeout: float, *, cpu: bool = False
 ) -> Callable[[Side], Mapping[str, float]]:
     """Run ``command`` in a side's folder: its wall time, or the times it writes to $SIGNALBOX_BENCH_OUT.
 
-    That file is ``{"name": seconds, …}``. Raises InputError where the command fails: a run that fails
-    early is no fast run.
+    With ``cpu`` its processor time (user and system, its children's too) instead of wall time: steadier on a
+    shared machine, and blind to waiting. That file is ``{"name": seconds, …}``. Raises InputError where the
+    command fails: a run that fails early is no fast run.
     """
 
     def run(side: Side) -> Mapping[str, float]:
         with tempfile.TemporaryDirectory(prefix="signalbox-bench-out-") as folder:
             out = Path(folder) / "times.json"
             env = {**environ, OUT: str(out)}
-            started = time.perf_counter()
+            started = _clock(cpu)
             try:
                 ran = subprocess.run(
                     list(command), cwd=side.folder, env=env, capture_output=True, check=False, timeout=timeout
                 )
             except (OSError, subprocess.TimeoutExpired) as error:
                 raise InputError("the benchmark did not run", where=side.name, why=str(error)[:300]) from None
-            took = time.perf_counter() - started
+            took = max(_clock(cpu) - started, 1e-6)
             if ran.returncode:
                 why = ran.stderr.decode(errors="replace").strip()[-300:]
                 raise InputError(
@@ -147,6 +160,13 @@ def command_runner(
             return _times(out, side) if out.exists() else {COMMAND_NAME: took}
 
     return run
+
+
+def _clock(cpu: bool) -> float:
+    if not cpu:
+        return time.perf_counter()
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _times(path: Path, side: Side) -> dict[str, float]:
