@@ -17,7 +17,10 @@ import msgspec
 from signalbox.config import Settings
 from signalbox.decision import Bundle, Decision, Evidence
 from signalbox.evals import Baseline
+from signalbox.gates.model import Approval, HandOver
+from signalbox.gates.rollback import Incident
 from signalbox.ledger import Outcome
+from signalbox.phases.records import KINDS, HandOff, State
 
 HERE = Path(__file__).resolve().parent
 
@@ -28,6 +31,12 @@ SCHEMAS: dict[str, tuple[Any, str]] = {
     "outcome": (Outcome, "What came of a decision, as record_telemetry.py --outcome takes it"),
     "evals-baseline": (Baseline, "The stored baseline of the golden evals, as run_evals.py records it"),
     "bundle": (Bundle, "A decision with all that is needed to make it again"),
+    "approval": (Approval, "One person's answer to a gate, as --approvals holds it below payload"),
+    "hand-over": (HandOver, "A failure as check_gate.py --hand-over gives it to whoever must act"),
+    "incident": (Incident, "A proposed rollback, as propose_rollback.py --record writes it"),
+    "phase-state": (State, "Where a work item stands: state.json"),
+    "phase-hand-off": (HandOff, "What the next phase is given: handoff.json"),
+    **{f"phase-{name}": (kind, f"The record of {name}") for name, kind in KINDS.items()},
 }
 
 

@@ -106,7 +106,9 @@ def _build(wanted: Program, folder: Path) -> None:
         # Named somewhere, or the module is not looked into.
         lines = ["//go:build parts", "package parts", f'import _ "{package}"', ""]
         (where / "parts.go").write_text("\n".join(lines))
-    _go(["build", "-mod=mod", "-ldflags=-s -w", "-o", str(folder / "built"), package], where)
+    # Without it the API server calls itself v0.0.0-master, and Flagger refuses to work with it.
+    version = f"-X k8s.io/component-base/version.gitVersion={KUBERNETES}"
+    _go(["build", "-mod=mod", f"-ldflags=-s -w {version}", "-o", str(folder / "built"), package], where)
 
 
 def _go_mod(wanted: Program) -> str:

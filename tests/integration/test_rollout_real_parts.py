@@ -70,3 +70,61 @@ def test_killed_between_two_steps_the_real_haproxy_is_brought_to_the_end(tmp_pat
         done = rig.run()
         assert done.returncode == 0, done.stderr
         assert weight(rig, "b1") == 0
+
+
+RATIOS = """\
+  signals: [errors]
+  ratios:
+    - name: checkouts
+      total: sum(http_requests_total{$selector})
+      %s
+      objective: 0.05
+      min-excess: 0.05
+"""
+BAD = 'bad: sum(http_requests_total{$selector,code="500"}) or vector(0)'
+GOOD = 'good: sum(http_requests_total{$selector,code!~"5.."})'
+
+
+@pytest.mark.parametrize("part", [BAD, GOOD])
+def test_a_ratio_of_the_callers_own_rolls_back(tmp_path, part):
+    with haproxy_rig(tmp_path) as rig:
+        port = free_port()
+        rig.signals = [f"--prometheus=http://127.0.0.1:{port}"]
+        rig.command()
+        # Errors as such are not acted upon here, so that what acts is the ratio.
+        policy = tmp_path / "repo" / ".github" / "signalbox.yml"
+        policy.write_text(
+            policy.read_text().replace("min-excess: 0.05", "min-excess: 0.9", 1) + RATIOS % part
+        )
+        with prometheus(tmp_path, rig, port):
+            set_faults(rig.canary, errors=0.2)
+            done = rig.run(look=0.7)
+        assert done.returncode == 1, done.stderr
+        assert weight(rig, "c1") == 0
+    reason = rig.verdict()["reasons"][0]
+    assert reason["code"] == "CANARY_WORSE"
+    assert "rate of checkouts" in reason["text"]
+
+
+@pytest.mark.parametrize(
+    ("part", "why"),
+    [
+        ("bad: http_requests_total{$selector}[5m]", "gives a matrix, not a number"),
+        ("bad: sum(http_requests_total{$selector", "does not understand the query"),
+        ("bad: '`$selector`'", "gives a string, not a number"),
+        ("bad: sum(http_requests_total)", "does not say whose counts it wants"),
+        ('bad: http_requests_total{$selector,code="418"}', "0 series where one was asked for"),
+    ],
+)
+def test_a_ratio_that_is_no_number_is_refused_before_anything_moves(tmp_path, part, why):
+    with haproxy_rig(tmp_path) as rig:
+        port = free_port()
+        rig.signals = [f"--prometheus=http://127.0.0.1:{port}"]
+        rig.command()
+        policy = tmp_path / "repo" / ".github" / "signalbox.yml"
+        policy.write_text(policy.read_text() + RATIOS % part)
+        with prometheus(tmp_path, rig, port):
+            done = rig.run(look=0.5, seconds=3)
+        assert done.returncode == 2, done.stderr
+        assert why in done.stderr
+        assert weight(rig, "c1") == 0

@@ -13,6 +13,21 @@ Chance = Annotated[float, msgspec.Meta(gt=0, lt=1)]
 Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,49}$")]
 
 
+class Ratio(Section, frozen=True, kw_only=True):
+    """A signal of the caller's own: the share of ``total`` that is ``bad`` (or is not ``good``).
+
+    Each is PromQL for one cumulative count that only grows, with ``$selector`` where the arm's label
+    matchers go: ``sum(checkouts_total{$selector,result="failed"}) or vector(0)``. Needs --prometheus.
+    """
+
+    name: Name
+    total: str
+    bad: str = ""
+    good: str = ""
+    objective: Chance
+    min_excess: Chance = 0.005
+
+
 class Rollout(Section, frozen=True, kw_only=True):
     """Traffic shares are percent; times are seconds; rates are shares of requests."""
 
@@ -27,6 +42,8 @@ class Rollout(Section, frozen=True, kw_only=True):
     signals: tuple[Literal["errors", "latency"], ...] = ("errors", "latency")
     """Every one of these must be measured and must certify before a slice may proceed. The first has half
     the weight in the evidence against the canary."""
+    ratios: tuple[Ratio, ...] = ()
+    """Further signals, such as the share of checkouts that fail. They too must be measured and certify."""
     error_objective: Chance = 0.005
     latency_objective_ms: Positive = 500.0
     latency_quantile: Chance = 0.99
@@ -53,3 +70,8 @@ class Rollout(Section, frozen=True, kw_only=True):
     canary_selector: str = 'app="{deployment}",track="canary"'
     baseline_selector: str = 'app="{deployment}",track="stable"'
     """PromQL label matchers of the two arms; ``{deployment}`` is replaced by the deployment's name."""
+
+    @property
+    def judged(self) -> tuple[str, ...]:
+        """Names of all signals, in the order of their weights."""
+        return (*self.signals, *(ratio.name for ratio in self.ratios))

@@ -18,6 +18,16 @@ WORDS = {"errors": "error rate", "latency": "share of slow requests"}
 UNITS = {"errors": "errors", "latency": "slow requests"}
 
 
+def words(signal: str) -> str:
+    """A signal's rate for people; a caller's own ratio is called by its name."""
+    return WORDS.get(signal, f"rate of {signal}")
+
+
+def units(signal: str) -> str:
+    """What a signal counts."""
+    return UNITS.get(signal, signal)
+
+
 class Figures(msgspec.Struct, frozen=True, kw_only=True):
     """One signal in this slice: counts at the edge that decides, and ln of its e-values."""
 
@@ -59,7 +69,7 @@ def assess(judgement: Judgement, rules: Rollout) -> Assessment:
         reasons.append(Reason(code="NOTHING_NEW", text=text, effect="hold"))
     reasons += _over_objective(judgement, rules, figures)
     reasons += _not_moved(judgement, rules)
-    unproven = [signal for signal in rules.signals if signal not in figures or not figures[signal].certified]
+    unproven = [signal for signal in rules.judged if signal not in figures or not figures[signal].certified]
     if unproven and not any(reason.effect == "rollback" for reason in reasons):
         reasons.append(_unproven(unproven, figures, rules, look.slice))
     soak = min(rules.soak_seconds, rules.slice_seconds)
@@ -88,7 +98,7 @@ def assess(judgement: Judgement, rules: Rollout) -> Assessment:
 def _figures(judgement: Judgement, rules: Rollout) -> dict[str, Figures]:
     found: dict[str, Figures] = {}
     limit = -math.log(rules.proceed_alpha)
-    for signal in rules.signals:
+    for signal in rules.judged:
         tracks = judgement.tracks.get(signal, ())
         counted = [track.totals[judgement.slice] for track in tracks if len(track.totals) > judgement.slice]
         if not counted or not counted[0].treated + counted[0].control:
@@ -108,7 +118,13 @@ def _worse(judgement: Judgement, rules: Rollout, figures: dict[str, Figures], lo
     look = judgement.last
     if look is None or not look.signals or log_e < judge.alarm(rules) or not figures:
         return []
-    worst = max(figures, key=lambda signal: figures[signal].log_e)
+    # When it is acted upon, the reason is a signal that matters, not one whose excess is too small to.
+    telling = [
+        signal
+        for signal in figures
+        if not judgement.alarmed or judge.matters(judgement.tracks[signal], rules, judgement.slice, signal)
+    ]
+    worst = max(telling or figures, key=lambda signal: figures[signal].log_e)
     # The slice in which it began to show may be an earlier one than the one we are in.
     track = judgement.tracks[worst][0]
     values = judge.components(track, rules, judgement.slice)
@@ -116,11 +132,11 @@ def _worse(judgement: Judgement, rules: Rollout, figures: dict[str, Figures], lo
     compared = f"e-value {_e(log_e)}, limit {_e(judge.alarm(rules))}"
     if not judgement.alarmed:
         text = (
-            f"The canary's {WORDS[worst]} is higher, by too little to act on: {_rates(total)} ({compared})."
+            f"The canary's {words(worst)} is higher, by too little to act on: {_rates(total)} ({compared})."
         )
         return [Reason(code="WORSE_BUT_SMALL", text=text, effect="hold")]
     against = "the baseline's" if total.control else "its objective"
-    text = f"The canary's {WORDS[worst]} is worse than {against}: {_rates(total)} ({compared})."
+    text = f"The canary's {words(worst)} is worse than {against}: {_rates(total)} ({compared})."
     return [Reason(code="CANARY_WORSE", text=text, effect="rollback")]
 
 
@@ -143,7 +159,7 @@ def _over_objective(judgement: Judgement, rules: Rollout, figures: dict[str, Fig
         code = "SHARED_INCIDENT" if both else "OVER_OBJECTIVE"
         whose = "Both arms are" if both else "The canary is"
         text = (
-            f"{whose} over the objective of {_percent(objective)} {UNITS[signal]}: {_rates(figure.counts)}."
+            f"{whose} over the objective of {_percent(objective)} {units(signal)}: {_rates(figure.counts)}."
         )
         reasons.append(Reason(code=code, text=text, effect="hold"))
     return reasons
@@ -177,11 +193,11 @@ def _unproven(signals: Sequence[str], figures: dict[str, Figures], rules: Rollou
     parts = []
     for signal in signals:
         if signal not in figures:
-            parts.append(f"no {UNITS[signal]} or requests were counted yet")
+            parts.append(f"no {units(signal)} or requests were counted yet")
             continue
         figure = figures[signal]
         parts.append(
-            f"{WORDS[signal]}: {_rates(figure.counts)} proves it with e-value {_e(figure.certified_log_e)} "
+            f"{words(signal)}: {_rates(figure.counts)} proves it with e-value {_e(figure.certified_log_e)} "
             f"of {1 / rules.proceed_alpha:.0f}"
         )
     text = f"Not yet proved {_claim(rules, index)}: {'; '.join(parts)}."
@@ -189,7 +205,7 @@ def _unproven(signals: Sequence[str], figures: dict[str, Figures], rules: Rollou
 
 
 def _certified(figures: dict[str, Figures], rules: Rollout, index: int) -> Reason:
-    rates = "; ".join(f"{WORDS[signal]} {_rates(figure.counts)}" for signal, figure in figures.items())
+    rates = "; ".join(f"{words(signal)} {_rates(figure.counts)}" for signal, figure in figures.items())
     return Reason(code="CERTIFIED", text=f"Proved {_claim(rules, index)}: {rates}.", effect="proceed")
 
 

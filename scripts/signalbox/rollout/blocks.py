@@ -31,7 +31,7 @@ def blocks(inputs: Inputs, policy: Rollout) -> list[Block]:
                 look.at[11:19],
                 None if look.percent is None else f"{look.percent:g}%",
                 look.state if look.state == "ok" else f"{look.state} {look.arm}".strip(),
-                *(_cell(look, signal) for signal in rules.signals),
+                *(_cell(look, signal) for signal in rules.judged),
                 _power(found.log_e),
                 found.verdict,
                 found.reasons[0].code,
@@ -65,7 +65,7 @@ def blocks(inputs: Inputs, policy: Rollout) -> list[Block]:
             limit=("limit", round(judge.alarm(rules) / math.log(10), 3)),
         )
     )
-    columns = ("time", "canary", "signals", *rules.signals, "e-value", "verdict", "reason")
+    columns = ("time", "canary", "signals", *rules.judged, "e-value", "verdict", "reason")
     title = f"{len(rows)} looks" + ("" if len(rows) <= _MOST_ROWS else f", the last {_MOST_ROWS}")
     result.append(Fold(title=title, blocks=(Table(columns=columns, rows=tuple(rows[-_MOST_ROWS:])),)))
     return result
@@ -76,7 +76,7 @@ def _slices(inputs: Inputs, rules: Rollout) -> Table:
     for index in sorted({look.slice for look in inputs.looks}):
         looks = [look for look in inputs.looks if look.slice == index]
         totals = []
-        for signal in rules.signals:
+        for signal in rules.judged:
             total = Pair(0, 0, 0, 0)
             for look in looks:
                 for pair in look.signals.get(signal, ())[:1]:
@@ -85,7 +85,7 @@ def _slices(inputs: Inputs, rules: Rollout) -> Table:
         missing = sum(look.state != "ok" for look in looks)
         share = f"{judge.weight_at(rules, index):g}%"
         rows.append((share, f"{looks[-1].since:.0f} s", len(looks), missing, *totals))
-    columns = ("slice", "watched", "looks", "without data", *rules.signals)
+    columns = ("slice", "watched", "looks", "without data", *rules.judged)
     return Table(title="Slices (canary / baseline)", columns=columns, rows=tuple(rows))
 
 

@@ -27,7 +27,7 @@ def seconds_needed(rules: Rollout, index: int, known: Known) -> dict[str, float]
     """
     needed: dict[str, float] = {}
     share = judge.weight_at(rules, index) / 100
-    for signal in rules.signals:
+    for signal in rules.judged:
         rate = known.rates.get(signal, 0.0)
         objective, excess = judge.limits(rules, signal)
         canary = known.per_second * share

@@ -52,6 +52,9 @@ def limits(rules: Rollout, signal: str) -> tuple[float, float]:
     if signal == "latency":
         # 1 - 0.99 is 0.010000000000000009; the records should not show that.
         return round(1 - rules.latency_quantile, 9), rules.min_slow_excess
+    for ratio in rules.ratios:
+        if ratio.name == signal:
+            return ratio.objective, ratio.min_excess
     return rules.error_objective, rules.min_excess
 
 
@@ -69,7 +72,7 @@ def advance(before: Judgement, look: Look, rules: Rollout) -> Judgement:
     """The judgement after one more look."""
     new_slice = look.slice != before.slice
     tracks = dict(before.tracks)
-    for signal in rules.signals:
+    for signal in rules.judged:
         pairs = look.signals.get(signal, ())
         old = tracks.get(signal, ())
         width = max(len(pairs), len(old), 1)
@@ -179,7 +182,7 @@ def total_log_e(judgement: Judgement, rules: Rollout) -> float:
 def acting_log_e(judgement: Judgement, rules: Rollout) -> float:
     """The same with signals whose excess is too small to matter counted as having found nothing."""
     values = []
-    for signal, tracks in zip(rules.signals, _in_order(judgement, rules), strict=True):
+    for signal, tracks in zip(rules.judged, _in_order(judgement, rules), strict=True):
         value = signal_log_e(tracks, rules, judgement.slice)
         values.append(value if matters(tracks, rules, judgement.slice, signal) else min(value, 0.0))
     return _mean(values, rules)
@@ -216,13 +219,13 @@ def rate_of(pair: Pair) -> tuple[float, float]:
 
 
 def _mean(values: list[float], rules: Rollout) -> float:
-    return eprocess.weighted_mean(values, signal_weights(len(rules.signals)))
+    return eprocess.weighted_mean(values, signal_weights(len(rules.judged)))
 
 
 def _in_order(judgement: Judgement, rules: Rollout) -> list[tuple[Track, ...]]:
     return [
         judgement.tracks.get(signal, (Track(worse=(), totals=(Pair(0, 0, 0, 0),)),))
-        for signal in rules.signals
+        for signal in rules.judged
     ]
 
 

@@ -7,8 +7,19 @@ from typing import Protocol
 
 import msgspec
 
-from signalbox.config.rollout import Rollout
-from signalbox.signals import Change, Endpoints, Prometheus, QuerySet, Reading, State, change, recognise
+from signalbox.config.rollout import Ratio, Rollout
+from signalbox.signals import (
+    Change,
+    Endpoints,
+    Prometheus,
+    QuerySet,
+    Reading,
+    Series,
+    State,
+    change,
+    ratio_series,
+    recognise,
+)
 from signalbox.stats.eprocess import Pair
 
 # Closer than this counts as one moment: the time it takes to ask for both.
@@ -53,10 +64,13 @@ class DirectSource:
 
 
 class PrometheusSource:
-    """Two label selectors of one Prometheus."""
+    """Two label selectors of one Prometheus, and the caller's own counts under each."""
 
-    def __init__(self, prometheus: Prometheus, canary: str, baseline: str) -> None:
+    def __init__(
+        self, prometheus: Prometheus, canary: str, baseline: str, ratios: tuple[Ratio, ...] = ()
+    ) -> None:
         self._prometheus = prometheus
+        self._ratios = ratios
         self._canary = canary
         self._baseline = baseline
 
@@ -66,8 +80,27 @@ class PrometheusSource:
 
     def read(self) -> Arms:
         """Both arms."""
-        canary = self._prometheus.read(self._canary)
-        return Arms(canary=canary, baseline=self._prometheus.read(self._baseline))
+        canary = self._read(self._canary)
+        return Arms(canary=canary, baseline=self._read(self._baseline))
+
+    def _read(self, selector: str) -> Reading:
+        reading = self._prometheus.read(selector)
+        series = []
+        for ratio in self._ratios if reading.state == "ok" else ():
+            # The total last: what is bad was counted by then.
+            for part, query in (("bad", ratio.bad), ("good", ratio.good), ("total", ratio.total)):
+                if not query:
+                    continue
+                sample = self._prometheus.scalar(query.replace("$selector", selector))
+                if sample.state != "ok" or sample.value is None:
+                    return msgspec.structs.replace(
+                        reading,
+                        state=sample.state,
+                        detail=f"{ratio.name}, {part}: {sample.detail}",
+                        series=(),
+                    )
+                series.append(Series(ratio_series(ratio.name, part), (), sample.value))
+        return msgspec.structs.replace(reading, series=(*reading.series, *series))
 
 
 class Measured(msgspec.Struct, frozen=True, kw_only=True):
@@ -122,6 +155,7 @@ class Tracker:
         baseline = self._change(before.baseline, arms.baseline, queries)
         if not control and baseline.state != "ok":
             baseline = Change(state="ok", requests=0, errors=0, timed=0, slow=(0, 0))
+            baseline = msgspec.structs.replace(baseline, ratios=dict.fromkeys(canary.ratios, (0, 0)))
         for arm, found in (("canary", canary), ("baseline", baseline)):
             if found.state != "ok":
                 self._advance(arms)
@@ -156,17 +190,22 @@ class Tracker:
 
     def _pairs(self, canary: Change, baseline: Change, arms: Arms) -> Measured:
         signals: dict[str, tuple[Pair, ...]] = {}
-        absent = []
+        absent: list[str] = []
         for signal in self._rules.signals:
             pairs = _error_pairs(canary, baseline) if signal == "errors" else _slow_pairs(canary, baseline)
             if pairs:
                 signals[signal] = pairs
             else:
                 absent.append(signal)
+        for ratio in self._rules.ratios:
+            if ratio.name in canary.ratios and ratio.name in baseline.ratios:
+                signals[ratio.name] = (_pair(*canary.ratios[ratio.name], *baseline.ratios[ratio.name]),)
+            else:
+                absent.append(ratio.name)
         what = {"errors": "no status code on the requests", "latency": "no duration histogram"}
         return Measured(
             state="empty" if absent else "ok",
-            detail="; ".join(what[signal] for signal in absent),
+            detail="; ".join(what.get(signal, f"no {signal}") for signal in absent),
             signals=signals,
             routed=(canary.requests or 0, baseline.requests or 0),
             skew=_skew(arms),

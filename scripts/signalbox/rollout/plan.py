@@ -49,6 +49,20 @@ def check_rules(rules: Rollout) -> None:
     """What single fields cannot know about each other."""
     if not rules.signals or len(set(rules.signals)) != len(rules.signals):
         raise InputError("rollout.signals must name each signal once, and at least one", where="policy")
+    if len(set(rules.judged)) != len(rules.judged):
+        raise InputError("two signals have one name", where="policy: rollout.ratios")
+    for ratio in rules.ratios:
+        where = f"policy: rollout.ratios, {ratio.name}"
+        if bool(ratio.bad) == bool(ratio.good):
+            raise InputError("a ratio has bad or good, one of the two", where=where)
+        for query in (ratio.total, ratio.bad or ratio.good):
+            if "$selector" not in query:
+                raise InputError(
+                    "the query does not say whose counts it wants",
+                    where=where,
+                    why=query,
+                    fix="Put $selector between the braces, where the arm's label matchers go.",
+                )
     if len(rules.slices) > 1 and 100 - rules.control_share <= rules.slices[-2]:
         raise InputError(
             "rollout.control-share leaves the last slice no larger than the one before", where="policy"
@@ -106,13 +120,25 @@ def open_source(
             timeout=timeout,
             stale_seconds=rules.stale_seconds,
         )
-        selectors = [
+        canary, baseline = (
             selector.replace("{deployment}", deployment)
             for selector in (rules.canary_selector, rules.baseline_selector)
-        ]
+        )
+        selectors = (canary, baseline)
         for selector in selectors:
             client.check(f'count({{__name__!="",{selector}}})', "policy: rollout selectors")
-        return PrometheusSource(client, *selectors)
+        for ratio in rules.ratios:
+            for query in (ratio.total, ratio.bad or ratio.good):
+                for selector in selectors:
+                    where = f"policy: rollout.ratios, {ratio.name}"
+                    client.check(query.replace("$selector", selector), where)
+        return PrometheusSource(client, canary, baseline, rules.ratios)
+    if rules.ratios:
+        raise InputError(
+            "ratios are PromQL and need --prometheus",
+            where="policy: rollout.ratios",
+            fix="Give --prometheus instead of --metrics-url, or take the ratios out.",
+        )
     arms: dict[str, list[str]] = {"canary": [], "baseline": []}
     for given in metrics_urls:
         arm, _, url = given.partition("=")

@@ -4,7 +4,7 @@ Shared by the rollout, the scorer and the concurrency planner. A reading is neve
 ``state`` says which of ten things happened, and only ``ok`` carries numbers to rest on.
 """
 
-from signalbox.signals.counts import Change, change
+from signalbox.signals.counts import Change, change, ratio_series
 from signalbox.signals.prometheus import Prometheus
 from signalbox.signals.queries import QUERY_SETS, QuerySet, recognise
 from signalbox.signals.reading import Reading, Sample, Series, State
@@ -21,5 +21,6 @@ __all__ = [
     "Series",
     "State",
     "change",
+    "ratio_series",
     "recognise",
 ]

@@ -27,6 +27,8 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     errors: int | None = None
     timed: int | None = None
     slow: tuple[int, int] | None = None
+    ratios: dict[str, tuple[int, int]] = {}
+    """Of each ratio of the caller's: (total, bad)."""
 
 
 def change(before: Reading, after: Reading, queries: QuerySet, *, objective_seconds: float) -> Change:
@@ -47,7 +49,8 @@ def change(before: Reading, after: Reading, queries: QuerySet, *, objective_seco
     grown = {key: value - old.get(key, 0.0) for key, value in new.items() if key[0] != START_TIME}
     requests, errors = _requests(grown, queries)
     timed, slow = _slow(grown, queries, objective_seconds)
-    return Change(state="ok", requests=requests, errors=errors, timed=timed, slow=slow)
+    ratios = _ratios(grown)
+    return Change(state="ok", requests=requests, errors=errors, timed=timed, slow=slow, ratios=ratios)
 
 
 def _by_key(reading: Reading) -> dict[Key, float]:
@@ -111,6 +114,26 @@ def _slow(
     # Buckets and their sum are not read in one instant everywhere; counts may cross by a request.
     low = min(max(round(fewest), 0), whole)
     return whole, (low, min(max(round(most), low), whole))
+
+
+def ratio_series(name: str, part: str) -> str:
+    """The name under which a caller's count is kept in a reading; ``part`` is total, bad or good."""
+    return f"signalbox:{name}:{part}"
+
+
+def _ratios(grown: Mapping[Key, float]) -> dict[str, tuple[int, int]]:
+    parts: dict[str, dict[str, float]] = defaultdict(dict)
+    for (name, _), count in grown.items():
+        if name.startswith("signalbox:"):
+            _, ratio, part = name.split(":")
+            parts[ratio][part] = count
+    found = {}
+    for ratio, counted in parts.items():
+        total = round(counted["total"])
+        bad = round(counted["bad"]) if "bad" in counted else total - round(counted["good"])
+        # Two queries are not answered in one instant; counts may cross by a few.
+        found[ratio] = (total, min(max(bad, 0), total))
+    return found
 
 
 def names(reading: Reading) -> set[str]:
