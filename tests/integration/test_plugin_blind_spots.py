@@ -87,6 +87,7 @@ def test_each(name): assert reader.load(name).strip() == name[:3]
     "tests/test_all.py": """
 import importlib
 import multiprocessing
+import os
 import subprocess
 import sys
 import threading
@@ -120,6 +121,15 @@ def test_dynamic(): assert importlib.import_module('shop.plug_' + 'a').run() == 
 def test_load(): assert reader.load('one.txt') == 'one\\n'
 def test_names(): assert reader.names() == ['one.txt', 'two.txt']
 def test_has_not(): assert not reader.has('three.txt')
+def test_through_a_link(): assert open('shop/linked/two.txt').read() == 'two\\n'
+def test_a_linked_file(): assert open('shop/one.link').read() == 'one\\n'
+def test_a_link_made(tmp_path):
+    os.symlink(os.path.abspath('shop/data/one.txt'), tmp_path / 'x')
+    assert (tmp_path / 'x').read_text() == 'one\\n'
+def test_printed(): assert subprocess.check_output(['cat', 'shop/data/two.txt']) == b'two\\n'
+def test_printed_by_a_shell():
+    assert subprocess.check_output('cat < shop/data/one.txt', shell=True) == b'one\\n'
+def test_printed_somehow(): assert subprocess.check_output(['sort', 'shop/data/two.txt']) == b'two\\n'
 def test_generator_begins(): assert next(COUNTER) == 1
 def test_generator_goes_on(): assert next(COUNTER) == 2
 def test_ready_first(ready): assert ready['ready']
@@ -158,6 +168,14 @@ CASES = {
     "data file read": Case(
         "shop/data/one.txt", "one", "uno", ("test_load", "tests/test_each.py::test_each[one.txt]")
     ),
+    "data file behind a link": Case("shop/data/two.txt", "two", "dos", ("test_through_a_link",)),
+    "data file behind a link to it": Case(
+        "shop/data/one.txt", "one", "uno", ("test_a_linked_file", "test_a_link_made")
+    ),
+    "data file read by a program": Case(
+        "shop/data/two.txt", "two", "dos", ("test_printed", "test_printed_somehow")
+    ),
+    "data file read by a shell": Case("shop/data/one.txt", "one", "uno", ("test_printed_by_a_shell",)),
     "data file read by one parameter": Case(
         "shop/data/two.txt", "two", "dos", ("tests/test_each.py::test_each[two.txt]",)
     ),
@@ -253,6 +271,8 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, text in PROJECT.items():
         (repo / name).parent.mkdir(parents=True, exist_ok=True)
         (repo / name).write_text(text)
+    (repo / "shop/linked").symlink_to("data")
+    (repo / "shop/one.link").symlink_to("data/one.txt")
     git(repo, "init", "-q", "-b", "main")
     git(repo, "add", "-A")
     git(repo, "commit", "-q", "-m", "one")
@@ -293,7 +313,7 @@ def covered(test: str, lines: list[str]) -> bool:
 def test_the_broken_tests_are_selected(recorded: Path, tmp_path: Path, name: str):
     case = CASES[name]
     repo = tmp_path / "repo"
-    shutil.copytree(recorded / "repo", repo)
+    shutil.copytree(recorded / "repo", repo, symlinks=True)
     git(repo, "checkout", "-q", "-b", "change")
     target = repo / case.path
     if not target.exists():
@@ -333,7 +353,7 @@ def test_an_environment_variable_that_changed_selects_its_readers(recorded: Path
 
 def test_pytest_runs_the_file_of_arguments(recorded: Path, tmp_path: Path):
     repo = tmp_path / "repo"
-    shutil.copytree(recorded / "repo", repo)
+    shutil.copytree(recorded / "repo", repo, symlinks=True)
     git(repo, "checkout", "-q", "-b", "change")
     (repo / "shop/data/two.txt").write_text("zwei")
     git(repo, "commit", "-q", "-a", "-m", "two")
@@ -341,6 +361,10 @@ def test_pytest_runs_the_file_of_arguments(recorded: Path, tmp_path: Path):
     done = subprocess.run(
         [*PYTEST, f"@{recorded / 'tests.txt'}"], cwd=repo, env=environ(), capture_output=True, text=True
     )
-    assert plan["tests"] == ["tests/test_each.py::test_each[two.txt]"]
-    assert "1 failed" in done.stdout
+    readers = ("through_a_link", "printed", "printed_somehow")
+    assert plan["tests"] == [
+        *(f"tests/test_all.py::test_{name}" for name in readers),
+        "tests/test_each.py::test_each[two.txt]",
+    ]
+    assert "4 failed" in done.stdout
     assert "passed" not in done.stdout

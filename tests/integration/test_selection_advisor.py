@@ -17,7 +17,7 @@ from doubles.model.fixtures import model_double as model_double
 SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "select_tests.py"
 SECRET = "ghp_" + "a1B2c3D4e5F6g7H8i9J0" * 2
 SUITES = (
-    "suites: {unit: {minutes: 1, tests: [tests]}, browser: {paths: [x.css], command: make browser, minutes: 9}, "
+    "suites: {unit: {minutes: 1, tests: [tests]}, browser: {paths: [x.css], command: make it, minutes: 9}, "
     "full: {minutes: 9, tests: [tests]}}"
 )
 

@@ -36,8 +36,11 @@ class Children:
         self._count += 1
         return "%s:%d" % (os.path.basename(self._recorder.writer.path)[:-6], self._count)
 
-    def _note(self, what: str, token: str, followed: bool, inside: bool) -> None:
+    def _note(
+        self, what: str, token: str, followed: bool, inside: bool, told: Optional[Dict[str, Any]] = None
+    ) -> None:
         entry: Dict[str, Any] = {"what": what, "token": token if followed else "", "inside": inside}
+        entry.update(told or {})
         self._recorder.current.spawned.append(entry)
 
     def started(self, event: str, args: Sequence[Any]) -> None:
@@ -50,6 +53,8 @@ class Children:
         elif event == "os.exec":
             self._note(_name(args[0]), "", False, True)
             self._recorder.finish("exec")
+        elif event == "os.system":
+            self._note("sh", "", False, True, _told("/bin/sh", ["sh", "-c", args[0]], None, None))
         else:
             self._note("sh", "", False, True)
 
@@ -59,7 +64,7 @@ class Children:
         python = name.startswith("python") or os.fsdecode(program or "") == sys.executable
         inside = self._inside(cwd)
         if not python:
-            self._note(name, "", False, inside)
+            self._note(name, "", False, inside, _told(program, argv, cwd, env))
             return
         token = self._token()
         followed = True
@@ -124,6 +129,27 @@ class Children:
         import subprocess  # noqa: F401
 
         _posixsubprocess.fork_exec = fork_exec  # type: ignore[assignment]
+
+
+# With one of these a program does other things than its arguments say.
+_SWAYING = ("BASH_ENV", "ENV", "LD_PRELOAD", "LD_AUDIT", "LD_LIBRARY_PATH", "DYLD_INSERT_LIBRARIES")
+_ROOM = 4000
+
+
+def _told(program: Any, argv: Any, cwd: Any, env: Optional[Mapping[Any, Any]]) -> Dict[str, Any]:
+    """The command as the reader needs it to tell which files it may read; empty when it cannot tell."""
+    try:
+        given = {os.fsdecode(k): os.fsdecode(v) for k, v in env.items()} if env else None
+        path = os.environ.get("PATH", "") if given is None else given.get("PATH", "")
+        if any(name in (os.environ if given is None else given) for name in _SWAYING):
+            return {}
+        words = [os.fsdecode(program)] + [os.fsdecode(word) for word in argv[1:]]
+        place = os.path.realpath(os.fsdecode(cwd)) if cwd is not None else os.getcwd()
+        if os.name != "posix" or isinstance(argv, (str, bytes)) or sum(map(len, words)) > _ROOM:
+            return {}
+        return {"argv": words, "cwd": place, "path": path[:_ROOM]}
+    except (TypeError, ValueError, OSError, AttributeError):
+        return {}
 
 
 def _name(program: Any) -> str:

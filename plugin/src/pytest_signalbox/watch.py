@@ -17,6 +17,7 @@ from .loader import hidden
 from .recorder import Recorder
 
 _LISTINGS = ("os.listdir", "os.scandir")
+_LINKS = ("os.symlink", "os.link")
 _STARTS = (
     "subprocess.Popen",
     "os.system",
@@ -49,6 +50,8 @@ class Watch:
         self._recorder = recorder
         self._undo: List[Tuple[Any, str, Any, Any]] = []
         self._busy = False
+        self._folders: Dict[str, str] = {}
+        self._links: Dict[str, str] = {}
         self.on_start: Optional[Callable[[str, Any], None]] = None
 
     def install(self) -> None:
@@ -100,24 +103,54 @@ class Watch:
             if original in supports:
                 supports.add(wrapper)
 
-    def _relative(self, path: Any) -> Optional[str]:
+    def _inside(self, path: Any) -> Tuple[str, ...]:
+        """``path`` below the root, under the name it was given and under its real one; empty for others'."""
         try:
             text = os.fsdecode(path)
-        except (TypeError, ValueError):
-            return None
-        recorder = self._recorder
-        if not os.path.isabs(text):
-            try:
+            if not os.path.isabs(text):
                 text = os.path.join(os.getcwd(), text)
-            except OSError:
-                return None
+        except (TypeError, ValueError, OSError):
+            return ()
         text = os.path.normpath(text)
-        if text == recorder.root:
-            return "."
-        found = recorder.relative(text)
-        if found is None and not text.startswith(recorder.root):
-            return None
-        return found
+        real = self._real(text)
+        named = self._below(text)
+        if real == text:
+            return named
+        return tuple(dict.fromkeys(named + self._below(real)))
+
+    def _below(self, text: str) -> Tuple[str, ...]:
+        if text == self._recorder.root:
+            return (".",)
+        found = self._recorder.relative(text)
+        return () if found is None else (found,)
+
+    def _real(self, text: str) -> str:
+        """``text`` with its links followed. Folders are asked once, and again when a link is made; the last
+        part is asked only in the project, for links elsewhere are noted when they are made."""
+        folder, name = os.path.split(text)
+        real = self._folders.get(folder)
+        if real is None:
+            real = self._folders[folder] = os.path.realpath(folder)
+        found = os.path.join(real, name)
+        if not found.startswith(self._recorder.root):
+            return found
+        linked = self._links.get(found)
+        if linked is None:
+            linked = self._links[found] = os.path.realpath(found)
+        return linked
+
+    def _link_made(self, target: Any, link: Any) -> None:
+        """What a new link leads to counts as read; through a link to a folder others could read unseen."""
+        self._folders.clear()
+        self._links.clear()
+        text = os.fsdecode(target)
+        if not os.path.isabs(text):
+            text = os.path.join(os.path.dirname(os.path.abspath(os.fsdecode(link))), text)
+        inside = self._inside(text)
+        self._recorder.current.read.update(inside)
+        if inside and os.path.isdir(text):
+            entry = {"what": "a link to %s" % inside[0], "token": "", "inside": True}
+            self._recorder.current.spawned.append(entry)
 
     def _looked_at(self, path: Any) -> None:
         recorder = self._recorder
@@ -125,9 +158,8 @@ class Watch:
             return
         self._busy = True
         try:
-            relative = self._relative(path)
-            if relative is not None and not _by_machinery(sys._getframe(2)):
-                recorder.current.looked.add(relative)
+            if not _by_machinery(sys._getframe(2)):
+                recorder.current.looked.update(self._inside(path))
         except Exception as error:
             recorder.trouble("file-not-seen", repr(error))
         finally:
@@ -142,6 +174,8 @@ class Watch:
             kind = "started"
         elif event in ("sqlite3.connect", "cpython.run_file"):
             kind = "read"
+        elif event in _LINKS:
+            kind = "linked"
         else:
             return
         recorder = self._recorder
@@ -156,13 +190,16 @@ class Watch:
             path = args[0]
             if path.__class__ is int:
                 return
-            relative = self._relative("." if path is None else path)
-            if relative is None or _by_machinery(sys._getframe(1)):
+            if _by_machinery(sys._getframe(1)):
                 return
+            if kind == "linked":
+                self._link_made(path, args[1])
+                return
+            inside = self._inside("." if path is None else path)
             if kind == "read":
-                recorder.current.read.add(relative)
+                recorder.current.read.update(inside)
             else:
-                recorder.current.listed.add(relative)
+                recorder.current.listed.update(inside)
         except Exception as error:
             recorder.trouble("file-not-seen", repr(error))
         finally:

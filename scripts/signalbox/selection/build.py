@@ -9,12 +9,14 @@ import secrets
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from signalbox.errors import InputError
 
-from .recording import Node, Recording
+from .programs import reads
+from .recording import Node, Recording, printable
 from .schema import APPLICATION_ID, LOOKUPS, TABLES, VERSION, pack_starts
 
 
@@ -161,15 +163,37 @@ class _Writer:
         access = {(path, "read", number) for path in node.read if self._matters(path)}
         access |= {(path, "listed", number) for path in node.listed if path in self._folders}
         access |= {(path, "looked", number) for path in node.looked - node.read if self._matters(path)}
-        self._many("access", sorted(access))
         self._many("variable", ((name, number) for name in node.env))
         self._many("missing_import", ((name, number) for name in node.missing))
-        holes = {
-            (number, str(start["what"]), int(bool(start["inside"])))
-            for start in node.spawned
-            if (start.get("token") or "-") not in self._all.child_roots
-        }
+        holes = set()
+        for start in node.spawned:
+            if (start.get("token") or "-") in self._all.child_roots:
+                continue
+            told = self._told(start)
+            if told is None:
+                holes.add((number, str(start["what"]), int(bool(start["inside"]))))
+            else:
+                access |= {(path, "read", number) for path in told}
         self._many("process", sorted(holes))
+        self._many("access", sorted(access))
+
+    def _told(self, start: Mapping[str, Any]) -> set[str] | None:
+        """Files of the project that a process which nobody followed may have read; None: it may be any."""
+        argv, cwd, path = start.get("argv"), start.get("cwd"), start.get("path")
+        if not isinstance(argv, list) or not isinstance(cwd, str) or not isinstance(path, str):
+            return None
+        found = reads([str(word) for word in argv], cwd, path)
+        if found is None:
+            return None
+        inside: set[str] = set()
+        for place in found:
+            for name in {place, os.path.realpath(place)}:
+                relative = os.path.relpath(name, self._all.root or "/").replace(os.sep, "/")
+                if relative == "." or relative in self._folders:
+                    return None
+                if not relative.startswith("../") and self._matters(relative):
+                    inside.add(printable(relative))
+        return inside
 
     def _many(self, table: str, rows: Iterable[tuple[object, ...]]) -> None:
         rows = list(rows)

@@ -62,6 +62,7 @@ class Recording(msgspec.Struct):
     extensions: set[str] = set()
     python: str = ""
     pytest: str = ""
+    root: str = ""
     rootdir: str = "."
     invocation: str = "."
     processes: int = 0
@@ -114,6 +115,7 @@ class _Process:
             self._parent = str(head.get("parent") or "")
             if not self._all.python:
                 self._all.python = str(head["python"])
+                self._all.root = str(head["root"])
             self._all.processes += 1
             for line in file:
                 yield json.loads(line)
