@@ -442,6 +442,10 @@ def main() -> int:
                     "command": command,
                 }
             )
+    whole = set(args.projects.split(",")) >= set(PROJECTS) and args.mutants >= 20 and not args.no_peers
+    if not whole:
+        print("not written: results are kept of whole runs only", file=sys.stderr)
+        return 0
     target = HERE / "results" / "selection.json"
     target.parent.mkdir(exist_ok=True)
     target.write_text(json.dumps(figures, indent=1) + "\n")
