@@ -231,7 +231,8 @@ class World:
         return self.ask(
             "check_gate", "--gate", gate, "--evidence", str(self.evidence), "--sha", self.head,
             "--digest", DIGEST, "--base", self.base, "--head", self.head, "--approvals", str(file),
-            "--nonce", NONCE, "--risk", risk, "--severity", severity, "--adapter", "haproxy", "--deployment", "web", *more,
+            "--nonce", NONCE, "--risk", risk, "--severity", severity, "--adapter", "haproxy",
+            "--deployment", "web", *more,
         )  # fmt: skip
 
 
@@ -258,7 +259,7 @@ def world() -> Iterator[World]:
 
 @dataclass
 class Row:
-    """One row: how it is taken out, and a question that it answers with yes and one that it answers with no."""
+    """One row: how it is taken out, a question that it answers with yes, and one with no."""
 
     table: str
     name: str

@@ -11,7 +11,7 @@ from signalbox.cli import Command, Context, Result
 
 if TYPE_CHECKING:
     from signalbox.classify import Waiver
-    from signalbox.decision import Decision, Evidence, Origin, Subject
+    from signalbox.decision import Decision, Evidence, Subject
     from signalbox.gates.model import Approval, Change, Inputs
     from signalbox.github import GitHub
 
@@ -39,8 +39,15 @@ def run(context: Context) -> Result:
         from signalbox.gates import tasks
 
         return tasks.lint(context) if args.lint else tasks.other(context)
-    from signalbox.gates.decide import decide
     from signalbox.gates.show import blocks
+
+    if args.gate == "readiness":
+        from signalbox.gates import readiness, tasks
+
+        asked = tasks.readiness_inputs(context)
+        said = readiness.decide(asked, context.policy.settings, context.policy.ref, context.stamp)
+        return Result(decision=said, inputs=asked, outputs={"ready-for": " ".join(said.outputs["ready_for"])})
+    from signalbox.gates.decide import decide
 
     inputs = _inputs(context)
     decision = decide(inputs, context.policy.settings, context.policy.ref, context.stamp)
@@ -67,10 +74,10 @@ def _inputs(context: Context) -> Inputs:
     from signalbox.gates.tasks import commit, digest
 
     args = context.args
-    if args.entering:
-        from signalbox.gates.tasks import entering
+    if args.entering or args.gate == "evidence":
+        from signalbox.gates import tasks
 
-        return entering(context)
+        return tasks.entering(context) if args.entering else tasks.claims_inputs(context)
     subject = context.subject(commit=commit(args.sha), digest=digest(args.digest))
     with ExitStack() as stack:
         asks = args.ask_github or args.pull or args.run_id
@@ -99,13 +106,6 @@ def _client(context: Context) -> GitHub:
     from signalbox.github import GitHub
 
     return GitHub.from_environ(context.environ)
-
-
-def _origin(context: Context) -> Origin:
-    """A run on a protected ref that no pull request could have rewritten, or else the change's own word."""
-    environ = context.environ
-    own = environ.get("GITHUB_EVENT_NAME", "").startswith("pull_request")
-    return "protected" if environ.get("GITHUB_REF_PROTECTED") == "true" and not own else "self-reported"
 
 
 def _change(context: Context, subject: Subject, client: GitHub | None) -> tuple[Change, list[Evidence]]:
@@ -165,11 +165,11 @@ def _false_positives(context: Context) -> list[Waiver]:
 
 
 def _evidence(context: Context, subject: Subject, client: GitHub | None) -> list[Evidence]:
-    from signalbox.gates import gather
+    from signalbox.gates import gather, tasks
     from signalbox.gates.people_from import runs
 
     args, checks = context.args, context.policy.settings.environments.checks
-    origin, found = _origin(context), []
+    origin, found = tasks.origin(context), []
     if args.evidence:
         from signalbox.evidence import Provenance, read
 

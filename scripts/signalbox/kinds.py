@@ -19,6 +19,7 @@ ROOMS = {
     "evals": "signalbox.evals.decide",
     "gate": "signalbox.gates.decide",
     "authorization": "signalbox.gates.authorize",
+    "readiness": "signalbox.gates.readiness",
 }
 """Kind → module that holds its ``Inputs`` and its pure ``decide``."""
 

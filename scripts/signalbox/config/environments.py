@@ -216,6 +216,8 @@ class Environments(Section, frozen=True, kw_only=True):
     classification: Class = "Internal"
     """What a change of this repository is, unless more is declared or found in it."""
     false_positives: tuple[FalsePositive, ...] = ()
+    trusted_producers: dict[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
+    """Kind of claim → the producers whose word counts for it, for the evidence gate's expectations."""
     feature_flags: bool = False
     """Whether this repository's releases are switched by feature flags."""
     trust_file: str = ".github/signalbox-trust.yml"

@@ -11,6 +11,7 @@ from signalbox.config.environments import Environments, Gate, Human
 from signalbox.decision import Decision, Evidence, PolicyRef, Reason, Stamp, strictest, take_advice
 from signalbox.errors import InputError
 from signalbox.gates import checks, people
+from signalbox.gates.claims import claims_decision
 from signalbox.gates.flow import flow_decision
 from signalbox.gates.model import Found, Inputs
 from signalbox.gates.routing import hand_overs
@@ -25,6 +26,8 @@ _HIDDEN = frozenset({"findings", "failures"})
 def decide(inputs: Inputs, settings: Settings, policy: PolicyRef, stamp: Stamp) -> Decision:
     """Every line that is asked must pass; a line of which it is not known whether it is asked, is."""
     e = settings.environments
+    if inputs.claims is not None:
+        return claims_decision(inputs.claims, inputs.subject, settings, policy, stamp)
     if inputs.flow is not None:
         return flow_decision(inputs, inputs.flow, settings, policy, stamp)
     if inputs.gate not in e.gates:

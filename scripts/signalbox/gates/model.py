@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 
 from signalbox.decision import Advice, Evidence, Reason, Subject
+from signalbox.gates.claims import Claims
 
 
 class Approval(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -102,6 +103,7 @@ class Inputs(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     subject: Subject
     gate: str
     flow: Flow | None = None
+    claims: Claims | None = None
     applicable: str = ""
     evidence: tuple[Evidence, ...] = ()
     change: Change = Change()

@@ -15,7 +15,11 @@ def add_options(command: Takes) -> None:
     """Add every option."""
     flag = {"action": "store_true", "default": False}
     add = command.option
-    add("--gate", metavar="NAME", help="gate-3, gate-5, gate-6, gate-7, or one of the policy's own")
+    add(
+        "--gate",
+        metavar="NAME",
+        help="gate-3, gate-5, gate-6, gate-7, evidence, readiness, or one of the policy's own",
+    )
     add("--evidence", metavar="DIR", help="folder of records, decisions and reports")
     add("--needs", metavar="JSON", help="results of this run's jobs, as toJSON(needs) gives them")
     add("--ask-github", help="read check runs and statuses of --sha", **flag)
@@ -65,6 +69,11 @@ def add_options(command: Takes) -> None:
     add("--value", metavar="NAME", help="with --data: what it is, such as synthetic or production-vault")
     add("--origin", metavar="PLACE", help="with --data: the environment it comes from")
     add("--attestation", metavar="FILE", help="with --data: a person's signed word that it was anonymised")
+    add(
+        "--claims",
+        metavar="FILE",
+        help="with --gate evidence: criteria, proof and CI, JSON; readiness: what is known",
+    )
     add("--explain", help="show every line, why it is asked and who can answer it", **flag)
     add("--lint", help="only look at the policy", **flag)
     add("--approve", metavar="PERSON", help="add that person's signed approval to --approvals instead")

@@ -18,7 +18,7 @@ Status = Literal["proposed", "logged", "routed", "approved", "refused", "escalat
 
 
 class Incident(msgspec.Struct, frozen=True, kw_only=True):
-    """The record of a proposed rollback. ``decide_by`` and ``fix_by`` (RFC 3339) are empty where none applies.
+    """The record of a proposed rollback. ``decide_by`` and ``fix_by`` are empty where none applies.
 
     ``log`` holds one entry per change of status, oldest first; nothing in it is ever rewritten.
     """

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
 
 from signalbox.cli import DENIES, PERMITS, Context, Result
-from signalbox.decision import format_time, parse_time
+from signalbox.decision import Origin, format_time, parse_time
 from signalbox.errors import InputError
 from signalbox.files import read_limited, write_atomic
+from signalbox.gates import readiness
 from signalbox.gates.model import Approval, Inputs
+
+T = TypeVar("T")
 
 
 def commit(text: str) -> str:
@@ -68,6 +75,53 @@ def entering(context: Context) -> Inputs:
         classification=args.classification,
     )
     return Inputs(subject=context.subject(digest=digest(args.digest)), gate="entering", flow=flow)
+
+
+def origin(context: Context) -> Origin:
+    """A run on a protected ref that no pull request could have rewritten, or else the change's own word."""
+    environ = context.environ
+    own = environ.get("GITHUB_EVENT_NAME", "").startswith("pull_request")
+    return "protected" if environ.get("GITHUB_REF_PROTECTED") == "true" and not own else "self-reported"
+
+
+def claims_inputs(context: Context) -> Inputs:
+    """The question to the evidence gate; signs of weakened tests are looked for in the change itself."""
+    from signalbox.gates.claims import as_claims
+    from signalbox.gates.history import changed_paths, commit_id
+    from signalbox.gates.integrity import signs
+
+    args, e = context.args, context.policy.settings.environments
+    claims = _document(args.claims, lambda plain: as_claims(plain, origin(context)), "claims")
+    changes: dict[str, Any] = {"trusted": dict(e.trusted_producers)}
+    if args.base:
+        base = commit_id(context.repo, args.base, "--base")
+        head = commit_id(context.repo, args.head or args.sha or "HEAD", "--head")
+        changes |= {
+            "paths": changed_paths(context.repo, base, head),
+            "signs": signs(context.repo, base, head),
+        }
+    claims = msgspec.structs.replace(claims, **changes)
+    subject = context.subject(commit=commit(args.sha), digest=digest(args.digest))
+    return Inputs(subject=subject, gate="evidence", claims=claims)
+
+
+def readiness_inputs(context: Context) -> readiness.Inputs:
+    """The question whether work may be merged, released or deployed."""
+    args = context.args
+    subject = context.subject(commit=commit(args.sha), digest=digest(args.digest))
+
+    def convert(plain: Any) -> readiness.Inputs:
+        return msgspec.convert(dict(plain) | {"subject": msgspec.to_builtins(subject)}, readiness.Inputs)
+
+    return _document(args.claims, convert, "claims")
+
+
+def _document(name: str, convert: Callable[[Any], T], what: str) -> T:
+    data = read_limited(Path(name), 16 << 20, what)
+    try:
+        return convert(msgspec.json.decode(data))
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, TypeError, ValueError) as error:
+        raise InputError(f"these are no {what}", where=name, why=str(error)[:300]) from None
 
 
 def _approve(context: Context) -> Result:
