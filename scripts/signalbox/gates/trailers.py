@@ -18,6 +18,8 @@ from signalbox.gates.history import Commit, run_git
 USAGES = ("none", "assisted", "generated", "reviewed")
 KEYS = {"ai-usage": "AI-Usage", "agent-ids": "Agent-IDs", "ai-prompt-ref": "AI-Prompt-Ref"}
 _KEY = re.compile(r"^(AI-Usage|Agent-IDs|AI-Prompt-Ref|Co-authored-by)\s*:\s*(.*)$", re.IGNORECASE)
+# GitHub lists the folded commits as "* subject"; git merge --squash announces them.
+_SQUASH = re.compile(r"^\* \S|^Squashed commit of the following:", re.MULTILINE)
 _REF = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/@#:+-]{0,199}")
 
 
@@ -155,7 +157,9 @@ def add(
 
 
 def _folded(message: str) -> list[str]:
-    """Paragraphs but the last that hold nothing else than trailers we read: what a squash folded in."""
+    """Trailers in paragraphs before the last, of a message that a squash made; in no other do they count."""
+    if not _SQUASH.search(message):
+        return []
     paragraphs = re.split(r"\n\s*\n", message.strip().replace("\r\n", "\n"))
     found = []
     for paragraph in paragraphs[1:-1]:
