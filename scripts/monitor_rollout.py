@@ -73,6 +73,12 @@ def main() -> int:
     command.option(
         "--standing-approval", metavar="FILE", help="a person's approval of the automatic rollback"
     )
+    command.option(
+        "--sweep",
+        choices=("yes", "no"),
+        default="no",
+        help="yes: watch nothing; retreat if the lease in --state ran out because its monitor is gone",
+    )
     command.option("--error-objective", type=float, default=0.0, help="share of requests that may fail")
     command.option("--latency-objective-ms", type=float, default=0.0, help="what counts as slow")
     return command.run(run)
@@ -140,6 +146,7 @@ def _watch(context: Context, inputs: Inputs, rules: Rollout) -> Inputs:
     from signalbox.rollout.engine import Engine
     from signalbox.rollout.looks import Looker
     from signalbox.rollout.monitor import Monitor
+    from signalbox.rollout.observe import Blind, Source
     from signalbox.rollout.progress import Journal
     from signalbox.rollout.state import Audit, StateFile
     from signalbox.rollout.traffic import open_traffic
@@ -151,6 +158,9 @@ def _watch(context: Context, inputs: Inputs, rules: Rollout) -> Inputs:
         raise InputError("mode enforce needs --traffic and --state", where="monitor_rollout.py")
     stop = threading.Event()
     clock = RealClock(stop)
+    sweeping = args.sweep == "yes"
+    if sweeping and not inputs.moves:
+        raise InputError("a sweeper moves traffic: it needs mode enforce", where="--sweep")
     with ExitStack() as stack:
         for number in (signal.SIGINT, signal.SIGTERM):
             stack.callback(signal.signal, number, signal.signal(number, lambda *_: stop.set()))
@@ -158,14 +168,17 @@ def _watch(context: Context, inputs: Inputs, rules: Rollout) -> Inputs:
         def session() -> object:
             return stack.enter_context(new_session(context.environ.get("SIGNALBOX_SIGNALS_TOKEN", "")))
 
-        source = plan.open_source(
-            prometheus=args.prometheus,
-            metrics_urls=args.metrics_url,
-            deployment=inputs.deployment,
-            rules=rules,
-            new_session=session,
-            now=clock.now,
-        )
+        # A sweeper must retreat also when nothing can be measured any more.
+        source: Source = Blind()
+        if not sweeping:
+            source = plan.open_source(
+                prometheus=args.prometheus,
+                metrics_urls=args.metrics_url,
+                deployment=inputs.deployment,
+                rules=rules,
+                new_session=session,
+                now=clock.now,
+            )
         engine = None
         if args.traffic:
             traffic = open_traffic(
@@ -181,6 +194,11 @@ def _watch(context: Context, inputs: Inputs, rules: Rollout) -> Inputs:
             return watch_only(
                 inputs, policy, source=source, engine=engine, journal=journal, clock=clock, new_id=_new_id
             )
+        if sweeping:
+            from signalbox.rollout.sweep import sweep
+
+            file = stack.enter_context(StateFile(Path(args.state)))
+            return sweep(inputs, policy, engine=engine, state_file=file, journal=journal, clock=clock)
         return Monitor(
             inputs,
             policy,

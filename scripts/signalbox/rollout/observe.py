@@ -44,6 +44,19 @@ class Source(Protocol):
         """Both arms now; never raises for trouble of the source, which is a state of the readings."""
 
 
+class Blind:
+    """No signals at all: for the sweeper, who needs none."""
+
+    def describe(self) -> str:
+        """A name for people."""
+        return "no signals"
+
+    def read(self) -> Arms:
+        """Nothing, and that is said."""
+        nothing = Reading(state="empty", at=0.0, source="", detail="nothing is measured here")
+        return Arms(canary=nothing, baseline=nothing)
+
+
 class DirectSource:
     """``/metrics`` of both arms."""
 
@@ -249,4 +262,4 @@ def _pair(treated: int, treated_events: int, control: int, control_events: int) 
     return Pair(treated, min(treated_events, treated), control, min(control_events, control))
 
 
-__all__ = ["Arms", "DirectSource", "Measured", "PrometheusSource", "Source", "Tracker"]
+__all__ = ["Arms", "Blind", "DirectSource", "Measured", "PrometheusSource", "Source", "Tracker"]
