@@ -343,7 +343,7 @@ def run_project(bench: Bench, mutants: int, seed: int, peers: bool) -> dict[str,
             selected = known
         # A test that passes by itself on the mutant fails in the whole run by what another test left behind.
         bench.git("checkout", "-q", "-f", "mutant")
-        alone = {test for test in sorted(failed - selected)[:5] if bench.pytest_of(test)[1] == 0}
+        alone = {test for test in sorted(failed - selected)[:20] if bench.pytest_of(test)[1] == 0}
         bench.git("checkout", "-q", "-f", "main")
         row = {
             "where": f"{path.relative_to(bench.repo)}:{line}",

@@ -14,6 +14,7 @@ EXAMPLES = """
 examples:
   index_tests.py --index .signalbox/index.sqlite -- pytest
   index_tests.py --index index.sqlite -- python3.12 -m pytest -n 4 tests/unit
+  index_tests.py --merge shard-1.sqlite shard-2.sqlite --index index.sqlite
 
 The suite runs in its own interpreter, which needs pytest 7 to 9 on Python 3.9 or later and nothing else:
 the plugin is put on its path for this run. The exit code is the suite's, and 2 when there is no index.
@@ -28,6 +29,8 @@ def run(context: Context) -> Result:
     from signalbox.selection.recording import read_recordings
 
     command = context.args.command
+    if context.args.merge:
+        return _merged(context)
     if not command:
         raise InputError("there is no command to record", where="--", fix="Give one: -- pytest tests")
     if not context.args.index:
@@ -67,6 +70,25 @@ def run(context: Context) -> Result:
             fix="Run it without index_tests.py first; it must be pytest, and must not clear PYTHONPATH.",
         )
     return _written(context, recording, target, root, commit, tracked, code)
+
+
+def _merged(context: Context) -> Result:
+    """One index from those of a run's shards."""
+    from signalbox.selection.merge import merge_indexes
+
+    given = context.args.merge
+    names = given.split("\n") if isinstance(given, str) else given
+    if context.args.command or not context.args.index:
+        raise InputError(
+            "--merge takes indexes and writes one",
+            where="--merge",
+            fix="--merge A B --index FILE, no command.",
+        )
+    target = Path(context.args.index).absolute()
+    tests = merge_indexes([Path(name.strip()) for name in names if name.strip()], target)
+    return Result(
+        text=f"{target}: {tests} tests, merged", exit=0, outputs={"index": str(target), "tests": str(tests)}
+    )
 
 
 def _written(
@@ -152,6 +174,9 @@ def main() -> int:
     command = Command("index_tests", __doc__ or "", epilog=EXAMPLES)
     command.option("--index", metavar="FILE", help="the SQLite file to write")
     command.option("--cache", metavar="DIR", help="rewritten code is kept there (default: FILE.probes)")
+    command.option(
+        "--merge", nargs="+", metavar="FILE", help="instead of recording, unite these indexes of one commit"
+    )
     command.positional("command", nargs="*", metavar="-- COMMAND", help="the suite, as you run it")
     return command.run(run)
 

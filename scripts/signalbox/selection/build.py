@@ -50,7 +50,9 @@ def build_index(
     connection = sqlite3.connect(temporary)
     try:
         writer = _Writer(connection, recording, tracked, read_file)
-        writer.write(environ)
+        # Public and the same for all shards of a commit, so that their indexes can be merged.
+        salt = hashlib.sha256(f"signalbox {commit}".encode()).hexdigest()[:16]
+        writer.write(environ, salt)
         meta = {
             "commit": commit,
             "recorded_at": recorded_at,
@@ -101,7 +103,7 @@ class _Writer:
             "."
         }
 
-    def write(self, environ: Mapping[str, str]) -> None:
+    def write(self, environ: Mapping[str, str], salt: str) -> None:
         self._sql.execute("PRAGMA journal_mode = OFF")
         self._sql.execute("PRAGMA synchronous = OFF")
         self._sql.execute(f"PRAGMA application_id = {APPLICATION_ID}")
@@ -131,7 +133,7 @@ class _Writer:
             "INSERT INTO used_test SELECT DISTINCT used FROM uses WHERE used IN (SELECT id FROM test)"
         )
         self._write_attributes()
-        self._write_environment(environ)
+        self._write_environment(environ, salt)
 
     def _test_file(self, nodeid: str) -> str:
         path = nodeid.split("::")[0]
@@ -217,8 +219,7 @@ class _Writer:
             mentioned = names if source is None else _mentions(source, names)
             self._many("attribute_use", ((name, self._files[path]) for name in sorted(mentioned)))
 
-    def _write_environment(self, environ: Mapping[str, str]) -> None:
-        salt = secrets.token_hex(8)
+    def _write_environment(self, environ: Mapping[str, str], salt: str) -> None:
         self._sql.execute("INSERT INTO meta VALUES ('salt', ?)", (salt,))
         names = {name for node in self._all.nodes for name in node.env if name != "*"}
         self._sql.executemany(

@@ -12,7 +12,7 @@ import msgspec
 RAW_VERSION = 1
 
 # Recorded once per process but the same thing in each: united by name.
-_SHARED = ("import", "memo", "cache", "attribute")
+SHARED = ("import", "memo", "cache", "attribute")
 _SETS = ("read", "listed", "looked", "missing", "env")
 
 
@@ -127,11 +127,11 @@ class _Process:
         place = self._nodes.get(number)
         if place is None:
             key = (kind, name)
-            place = self._all.shared.get(key) if kind in _SHARED else None
+            place = self._all.shared.get(key) if kind in SHARED else None
             if place is None:
                 place = len(self._all.nodes)
                 self._all.nodes.append(_empty(kind, name))
-                if kind in _SHARED:
+                if kind in SHARED:
                     self._all.shared[key] = place
             self._nodes[number] = place
         node = self._all.nodes[place]
@@ -142,7 +142,7 @@ class _Process:
 
     def _describe(self, node: Node, place: int, kind: str, name: str) -> None:
         node.kind, node.name = kind, name
-        if kind in _SHARED:
+        if kind in SHARED:
             known = self._all.shared.setdefault((kind, name), place)
             if known != place:
                 node.uses.add(known)  # a second name for the same thing: each uses the other
