@@ -14,7 +14,7 @@ set -euo pipefail
 
 script=$1
 shift
-[[ $script =~ ^[a-z][a-z_]*$ ]] || { echo "run.sh: not the name of a script: $script" >&2; exit 2; }
+[[ $script =~ ^[a-z][a-z0-9_]*$ ]] || { echo "run.sh: not the name of a script: $script" >&2; exit 2; }
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
 root=$(dirname "$here")
 workspace=$PWD

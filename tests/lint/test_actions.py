@@ -23,7 +23,7 @@ def options_of(script):
     kept = {name: value for name, value in os.environ.items() if not name.startswith("SIGNALBOX_")}
     command = [sys.executable, "-I", ROOT / "scripts" / f"{script}.py", "--help"]
     text = subprocess.run(command, env=kept, capture_output=True, text=True, check=True).stdout
-    return set(re.findall(r"^  (?:-\w, )?--([a-z][a-z-]*)", text, re.MULTILINE)) - {"help", "version"}
+    return set(re.findall(r"^  (?:-\w, )?--([a-z][a-z0-9-]*)", text, re.MULTILINE)) - {"help", "version"}
 
 
 def variable(option):

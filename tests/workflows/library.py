@@ -17,7 +17,7 @@ from workflow_files import ROOT, read, uses
 
 NAME = "signalbox-test/signalbox"
 REF = "act"
-PARTS = ("actions", "scripts", "requirements", "plugin", ".github/workflows")
+PARTS = ("actions", "scripts", "requirements", "plugin", "evals", ".github/workflows")
 FILES = ("pyproject.toml", "README.md", "LICENSE")
 STUBS = Path(__file__).with_name("stubs")
 STAND_INS = json.loads((STUBS / "names.json").read_text())
@@ -48,7 +48,7 @@ def build(target: Path) -> Path:
     """Lay the copy in ``target``; git is only there because act wants it."""
     for part in PARTS:
         if (ROOT / part).exists():
-            skip = shutil.ignore_patterns("__pycache__", "*.egg-info", "build")
+            skip = shutil.ignore_patterns("__pycache__", "*.egg-info", "build", "node_modules")
             shutil.copytree(ROOT / part, target / part, ignore=skip)
     for file in FILES:
         shutil.copy2(ROOT / file, target / file)
