@@ -79,6 +79,9 @@ def main() -> int:
         default="no",
         help="yes: watch nothing; retreat if the lease in --state ran out because its monitor is gone",
     )
+    command.option(
+        "--serve", metavar="HOST:PORT", help="serve /metrics (Prometheus) and /judge (JSON) while watching"
+    )
     command.option("--error-objective", type=float, default=0.0, help="share of requests that may fail")
     command.option("--latency-objective-ms", type=float, default=0.0, help="what counts as slow")
     return command.run(run)
@@ -148,6 +151,7 @@ def _watch(context: Context, inputs: Inputs, rules: Rollout) -> Inputs:
     from signalbox.rollout.monitor import Monitor
     from signalbox.rollout.observe import Blind, Source
     from signalbox.rollout.progress import Journal
+    from signalbox.rollout.serve import Board, serving
     from signalbox.rollout.state import Audit, StateFile
     from signalbox.rollout.traffic import open_traffic
     from signalbox.rollout.watching import watch_only
@@ -188,7 +192,13 @@ def _watch(context: Context, inputs: Inputs, rules: Rollout) -> Inputs:
                 folder=Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="signalbox-"))),
             )
             engine = Engine(traffic, source, clock)
-        journal = Journal(stack.enter_context(Audit(_audit(context))), clock, context.say)
+        board = None
+        if args.serve:
+            fresh = 3 * rules.look_seconds + rules.stale_seconds
+            board = Board(inputs.deployment, now=clock.now, fresh_seconds=fresh)
+            where = stack.enter_context(serving(args.serve, board))
+            context.say(f"serving /metrics and /judge at {where}")
+        journal = Journal(stack.enter_context(Audit(_audit(context))), clock, context.say, board)
         policy = context.policy.settings.rollout
         if not inputs.moves or engine is None:
             return watch_only(

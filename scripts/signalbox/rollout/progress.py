@@ -13,17 +13,21 @@ from signalbox.rollout.clock import Clock, at
 from signalbox.rollout.engine import Moved
 from signalbox.rollout.judge import rate_of
 from signalbox.rollout.model import Look
+from signalbox.rollout.serve import Board
 from signalbox.rollout.state import Audit
 
 
 class Journal:
     """Writes every event as a JSON line and says it in one line. ``rollout`` is the run's id."""
 
-    def __init__(self, audit: Audit, clock: Clock, say: Callable[[str], None]) -> None:
+    def __init__(
+        self, audit: Audit, clock: Clock, say: Callable[[str], None], board: Board | None = None
+    ) -> None:
         self.audit = audit
         self.rollout = ""
         self._clock = clock
         self._say = say
+        self._board = board
 
     def say(self, text: str) -> None:
         """One line for people, with the time of day."""
@@ -42,6 +46,8 @@ class Journal:
 
     def look(self, look: Look, found: Assessment, action: str) -> None:
         """One look, with all that the verdict rests on."""
+        if self._board:
+            self._board.post(look, found)
         values = {
             signal: {
                 "counts": msgspec.to_builtins(figure.counts),
