@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from signalbox.actions import plain
 from signalbox.cli import DENIES, PERMITS, WRONG, Command, Context, Result
 from signalbox.decision.bundle import MAX_BUNDLE_BYTES
 from signalbox.errors import InputError
@@ -22,6 +21,7 @@ examples:
 
 def run(context: Context) -> Result:
     """Replay every bundle given; exit 1 when any differs, else 2 when any cannot be read."""
+    from signalbox.actions import plain
     from signalbox.decision import sha256_hex
     from signalbox.kinds import replay
 

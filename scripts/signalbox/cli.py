@@ -8,15 +8,26 @@ that no value from outside ever stands where an option could.
 
 from __future__ import annotations
 
+import importlib.util
+import sys
+from pathlib import Path
+
+if sys.version_info < (3, 11) or importlib.util.find_spec("msgspec") is None:
+    # Else the caller's own Python ends with a traceback and exit code 1, which would read as a denial.
+    print(
+        f"error: {sys.executable}: this Python is not the one that Signalbox was set up with. Run make setup "
+        f"in {Path(__file__).parents[2]}, then call the script with .venv/bin/python from there.",
+        file=sys.stderr,
+    )
+    sys.exit(2)
+
 import argparse
 import io
 import os
-import sys
 import traceback
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import msgspec

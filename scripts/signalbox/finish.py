@@ -65,7 +65,8 @@ def _keep(context: Context, decision: Decision, inputs: Any) -> tuple[dict[str, 
         path = Path(args.bundles) / bundle.name
         write_atomic(path, data)
         outputs["bundle"] = str(path)
-        replayed = f"replay.py {bundle.name}"
+        # A summary is read where the bundle is an artifact, a terminal where it is this file.
+        replayed = f"replay.py {bundle.name if args.format == 'github' else path}"
     if args.out:
         write_atomic(Path(args.out), canonical(decision))
     url = args.ledger or settings.ledger.url

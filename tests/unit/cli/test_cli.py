@@ -183,6 +183,20 @@ def test_the_help_is_a_page_a_stranger_can_work_from():
         assert part in done.stdout
 
 
+@pytest.mark.parametrize("script", sorted(path.name for path in SCRIPTS.glob("*.py")))
+def test_a_python_without_the_packages_is_a_wrong_call_and_no_denial(script):
+    done = subprocess.run([sys.executable, "-S", SCRIPTS / script, "--help"], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "make setup" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_terminal_is_told_where_the_bundle_to_replay_lies(tmp_path, capsys):
+    assert run(["--repo", str(tmp_path), "--bundles", str(tmp_path / "bundles")])[0] == 0
+    [bundle] = (tmp_path / "bundles").iterdir()
+    assert f"replay.py {bundle}" in capsys.readouterr().out
+
+
 def test_a_folder_that_is_not_there_is_a_wrong_call(capsys):
     assert run(["--repo", "/nowhere/at/all"])[0] == 2
     assert "/nowhere/at/all: there is no such folder. Check --repo." in capsys.readouterr().err
