@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,8 +14,9 @@ from .model import Check, missing, not_verified, ok
 from .workflows import Workflow, needed_permissions, read_workflow, ungranted
 
 OWN = Path(__file__).resolve().parents[3] / ".github" / "workflows"  # the workflows of this checkout
-CALLER = "copy the caller workflow of examples/storefront/README.md into .github/workflows/"
-PLUGIN = "pytest-signalbox"
+CALLER = (
+    "copy examples/storefront/.github/workflows/path-to-production.yml of Signalbox into .github/workflows/"
+)
 _REQUIREMENTS = ("pyproject.toml", "setup.cfg", "setup.py", "tox.ini", "Pipfile", "requirements*.txt")
 
 
@@ -29,7 +31,10 @@ def check_policy(repo: Path, file: str = "") -> Check:
             name, f"not valid: {error}", f"correct {place}; until then every job ends with an error"
         )
     if policy.ref.source == "shipped defaults":
-        return missing(name, "none: the shipped defaults apply (observe only)", f"touch {place}")
+        folder, file = (shlex.quote(str(path)) for path in (Path(place).parent, Path(place)))
+        return missing(
+            name, "none: the shipped defaults apply (observe only)", f"mkdir -p {folder} && touch {file}"
+        )
     return ok(name, f"{place} is valid, mode {policy.settings.mode}")
 
 
@@ -111,21 +116,15 @@ def check_merge_group(workflows: Sequence[Workflow]) -> Check:
     return ok(name, _some([w.path for w in ours]))
 
 
-def check_plugin(repo: Path, workflows: Sequence[Workflow]) -> Check:
-    """Say whether the tests' environment has the pytest plugin that records the impact index."""
-    name = "pytest plugin"
-    if not _mentions(repo, r"\bpytest\b"):
-        return not_verified(
-            name, "no sign of pytest here", "suites of other languages are selected as a whole"
-        )
-    found = _mentions(repo, rf"\b{PLUGIN.replace('-', '[-_]')}\b")
-    if found:
-        return ok(name, f"{PLUGIN} in {found}")
-    if any("signalbox" in w.path or use.ours == "test-selection" for w in workflows for use in w.uses):
-        why = f"{PLUGIN} is in no requirement file; the action brings it only to its own jobs"
-    else:
-        why = f"{PLUGIN} is in no requirement file"
-    return missing(name, why, f"add {PLUGIN} to the requirements of your tests")
+def check_pytest(repo: Path) -> Check:
+    """Say whether there is a pytest suite, of which single tests can be chosen.
+
+    The plugin that records it is nothing to install: ``index_tests.py`` puts it on the path of its own run.
+    """
+    name = "pytest suite"
+    if found := _mentions(repo, r"\bpytest\b"):
+        return ok(name, f"{found} names pytest: single tests can be chosen")
+    return not_verified(name, "no sign of pytest here", "suites of other languages are selected as a whole")
 
 
 def _mentions(repo: Path, word: str) -> str:
@@ -151,7 +150,7 @@ def check_all(repo: Path, workflows: Sequence[Workflow], file: str = "") -> list
         *check_caller(workflows),
         check_policy(repo, file),
         *check_permissions(workflows),
-        check_plugin(repo, workflows),
+        check_pytest(repo),
         check_token_default(workflows),
         check_pins(workflows),
         check_merge_group(workflows),

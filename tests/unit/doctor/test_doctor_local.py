@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -56,7 +58,7 @@ def states(checks: list[Check]) -> dict[str, str]:
 def test_a_repository_that_is_set_up(tmp_path: Path) -> None:
     repo = workflow_repository(tmp_path, CALLER)
     (repo / ".github/signalbox.yml").write_text("mode: advise\n")
-    (repo / "requirements.txt").write_text("pytest==8\npytest_signalbox==0.1\n")
+    (repo / "requirements.txt").write_text("pytest==8\n")
     own = tmp_path / "own"
     own.mkdir()
     (own / "change.yml").write_text(CALLED.replace(", statuses: write", ""))
@@ -65,7 +67,7 @@ def test_a_repository_that_is_set_up(tmp_path: Path) -> None:
         *local.check_caller(workflows),
         local.check_policy(repo),
         *local.check_permissions(workflows, own),
-        local.check_plugin(repo, workflows),
+        local.check_pytest(repo),
         local.check_token_default(workflows),
         local.check_pins(workflows),
         local.check_merge_group(workflows),
@@ -189,6 +191,16 @@ def test_a_link_out_of_the_repository_is_not_followed(tmp_path: Path) -> None:
     assert read_workflows(tmp_path / "repo")[0].problem
 
 
-def test_a_comment_does_not_install_the_plugin(tmp_path: Path) -> None:
-    repo = repository(tmp_path, **{"requirements.txt": "pytest\n# pytest-signalbox\n"})
-    assert local.check_plugin(repo, ()).state == "missing"
+def test_a_comment_is_no_pytest_suite(tmp_path: Path) -> None:
+    repo = repository(tmp_path, **{"requirements.txt": "nose\n# pytest some day\n"})
+    assert local.check_pytest(repo).state == "not_verified"
+
+
+def test_the_fix_for_a_missing_policy_is_a_command_that_works_in_an_empty_folder(tmp_path: Path) -> None:
+    subprocess.run(["sh", "-c", local.check_policy(tmp_path).fix], cwd=tmp_path, check=True)
+    assert local.check_policy(tmp_path).state == "ok"
+
+
+def test_the_caller_to_copy_is_there() -> None:
+    [named] = re.findall(r"\S+/path-to-production\.yml", local.CALLER)
+    assert (Path(__file__).parents[3] / named).is_file()
