@@ -82,7 +82,7 @@ def decide(inputs: Inputs, settings: Settings, policy: PolicyRef, stamp: Stamp) 
     if best:
         saved = costs[0]["cost"] - best["cost"]
         text = f"{best['runners']} runners cost least: {best['minutes']:g} minutes to the last result"
-        text += f", {saved:.2f} less than one runner" if best["runners"] > 1 else ""
+        text += f", {saved:.2g} cheaper than one runner" if best["runners"] > 1 else ""
         reasons.append(Reason(code="cheapest", text=text))
     elif not build:
         reasons.append(

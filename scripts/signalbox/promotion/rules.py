@@ -106,7 +106,8 @@ def doubts(
     needed = [item for item in evidence if item.kind in scoring.required]
     weak = sorted({item.kind for item in needed if _ORIGIN_RANK[item.origin] < wanted})
     if weak:
-        text = f"{', '.join(weak)} could come from the change itself: not {scoring.auto_origin}"
+        kinds = ", ".join(weak)
+        text = f"the change itself could have written the reports on {kinds}: not {scoring.auto_origin}"
         doubt("self-reported", text)
     return found
 

@@ -17,6 +17,7 @@ from signalbox.decision import (
 )
 
 from .advised import advised
+from .escapes import CODE, certify
 from .facts import Inputs
 from .plan import FULL, MEDIUM, TEST_MODULES, Kinds, make_plan
 from .risk import Risk, assess
@@ -38,9 +39,14 @@ def decide(inputs: Inputs, settings: Settings, policy: PolicyRef, stamp: Stamp) 
     taken = advised(inputs, ruled, risk.tier, [name for name in settings.suites if name != FULL])
     verdict = taken.verdict
     reasons += taken.reasons
-    propensity = 1.0
+    certificate = certify(inputs.audits, settings.feedback.escape_limit)
+    audited, propensity = verdict, 1.0
     rate = settings.selection.audit_rate
-    if verdict != FULL and rate > 0:
+    if verdict != FULL and certificate.exceeded:
+        text = f"{certificate.text} Everything runs until it falls."
+        reasons.append(Reason(code=CODE, text=text, effect=FULL))
+        verdict = FULL
+    elif verdict != FULL and rate > 0:
         if inputs.audit_draw < rate:
             text = f"this run is one of the {rate:.0%} that run everything, so that misses are measured"
             reasons.append(Reason(code="audit", text=text, effect=FULL))
@@ -48,6 +54,11 @@ def decide(inputs: Inputs, settings: Settings, policy: PolicyRef, stamp: Stamp) 
         else:
             propensity = 1.0 - rate
     plan = make_plan(inputs, settings, kinds, taken, verdict, reasons)
+    outputs: dict[str, Any] = {}
+    if audited != verdict:
+        # What would have run: compared with what fails, it says whether selection would have missed it.
+        skipping = make_plan(inputs, settings, kinds, taken, audited, reasons)
+        outputs["audited_plan"] = {key: skipping[key] for key in ("tests", "suites", "new_test_files")}
     return Decision(
         kind=KIND,
         id=stamp.id,
@@ -60,8 +71,15 @@ def decide(inputs: Inputs, settings: Settings, policy: PolicyRef, stamp: Stamp) 
         advice=taken.advice,
         policy=policy,
         models=inputs.models,
-        outputs={
+        outputs=outputs
+        | {
             "test_plan": plan,
+            "escapes": {
+                "audited": certificate.audited,
+                "missed": certificate.missed,
+                "bound": certificate.bound,
+                "text": certificate.text,
+            },
             "risk_tier": taken.tier,
             "risk": {
                 "ruled": risk.tier,
@@ -152,7 +170,10 @@ def _index_reasons(
     untold = {f.path for f in kinds.code} - set(kinds.new_tests)
     untold -= {touched.path for touched in inputs.touched if touched.code == "no-code"}
     if untold and not inputs.touched_tests():
-        full("empty-selection", "code is changed, yet no recorded test depends on it")
+        text = "code is changed, yet no recorded test depends on it"
+        if index.commit == inputs.change.head:
+            text += ": the index was recorded after the change; record one at its base"
+        full("empty-selection", text)
 
 
 def _targeted(inputs: Inputs, plan: dict[str, Any]) -> Reason:

@@ -104,6 +104,16 @@ def test_what_is_not_known_runs_everything(code: str):
     assert decision.reasons[0].effect == "full"
 
 
+def test_an_index_of_the_change_itself_is_named_as_the_cause():
+    def why(head: str) -> str:
+        index = msgspec.structs.replace(INDEX, commit=head)
+        [reason] = planned(index=index, touched=(), tests=()).reasons
+        return reason.text
+
+    assert "recorded after the change" in why("c" * 40)
+    assert "recorded after the change" not in why("b" * 40)
+
+
 def test_too_many_files_run_everything():
     files = tuple(FileFact(path=f"docs/{i}.md", status="modified") for i in range(30))
     assert "many-files" in codes(planned(Selection(max_changed_files=20), change=change(*files)))
