@@ -121,7 +121,7 @@ def _drawn(
             deadline=time.monotonic() + settings.session_seconds,
             digest=digest_of_call(args.digest),
         )
-        again = anchors or (baseline is not None and baseline.outputs)
+        again = anchors or (baseline is not None and baseline.outputs[: settings.judge.rejudge])
         tests = rejudge_tests(anchors, baseline, settings.judge.rejudge)
         watch = _running(context)
         sessions = run_session(

@@ -23,6 +23,8 @@ from signalbox.evals.runner import find_runner
 pytestmark = pytest.mark.real
 ROOT = Path(__file__).parents[2]
 POLICY = "evals: {request-seconds: 3, session-seconds: 120, margin: 0.2, concurrency: 20}\n"
+# Without re-judging, for what is about the target alone: each start of promptfoo takes its time.
+QUICK = ".github/quick.yml"
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,7 @@ class Rig:
         self.folder, self.paths = folder, rig.lay_out(folder)
         (folder / ".github").mkdir()
         (folder / ".github" / "signalbox.yml").write_text(POLICY, "utf-8")
+        (folder / QUICK).write_text(POLICY.replace("margin", "judge: {rejudge: 0}, margin"), "utf-8")
 
     def run(
         self,
@@ -140,7 +143,6 @@ GARBLED = {
     "JSON of another shape": {"do": "wrong-schema"},
     "a verdict without pass": {"do": "say", "text": '{"reason": "terrible", "score": 0}'},
     "bytes": {"do": "garbage"},
-    "a web page": {"do": "not-json"},
 }
 
 
@@ -167,10 +169,8 @@ BROKEN = {
     "down": (None, "target-outage"),
     "an error": ({"default": {"do": "status", "code": 500}}, "target-outage"),
     "a wrong token": ({"default": {"do": "status", "code": 401}}, "target-outage"),
-    "garbage": ({"default": {"do": "garbage"}}, "target-outage"),
     "slow": ({"default": {"do": "hang"}}, "target-timeout"),
     "empty answers": ({"default": {"do": "say", "text": ""}}, "masked-output"),
-    "masked answers": ({"default": {"do": "say", "text": "***"}}, "masked-output"),
     "a hiccup": (
         {"rules": [{"times": 1, "do": "status", "code": 502}], "default": rig.GOOD_TARGET["default"]},
         "target-outage",
@@ -181,7 +181,7 @@ BROKEN = {
 @pytest.mark.parametrize("name", BROKEN)
 def test_a_target_that_does_not_answer_is_not_a_regression(suite: Rig, name: str) -> None:
     target, code = BROKEN[name]
-    ran = suite.judged(target=target)
+    ran = suite.run("--baseline", str(suite.paths["baseline"]), "--config", QUICK, target=target)
     assert (ran.code, ran.verdict) == (3, "NOT_VERIFIED")
     assert code in ran.codes, ran.said
 
