@@ -45,6 +45,7 @@ def run(context: Context) -> Result:
     from signalbox.phases.store import Store
 
     args = context.args
+    args.what = args.what or args.by_name
     if args.what not in WHAT:
         raise InputError("there is no such thing to do", where=args.what, fix=f"One of {', '.join(WHAT)}.")
     if args.what == "trust":
@@ -144,7 +145,8 @@ def _trust(context: Context) -> Result:
 def main() -> int:
     """Entry point."""
     command = Command("record_phase", __doc__ or "", epilog=EXAMPLES)
-    command.positional("what", nargs="?", default=command.environ.get("SIGNALBOX_WHAT", ""), metavar="WHAT")
+    command.option("--what", metavar="WHAT", dest="by_name", help="the same as WHAT, for workflows")
+    command.positional("what", nargs="?", default="", metavar="WHAT")
     command.option("--folder", metavar="DIR", help="where the work item's records are")
     command.option("--work-item", metavar="ID", help="with begin: what it is called")
     command.option("--phase", metavar="NAME", help="with record: which phase's it is")
