@@ -27,6 +27,10 @@ test: setup-test ## everything that runs without a cluster or a browser; names e
 test-cluster: setup ## the Kubernetes adapters against a real API server (built once from Go modules, in .cache)
 	@$(PYTHON) tests/lanes.py cluster
 
+.PHONY: test-browser
+test-browser: setup-test ## pages and the end-to-end gate in real Chromium
+	@$(PYTHON) tests/lanes.py browser
+
 .PHONY: lint
 lint: setup-test ## the lint lane alone
 	@$(PYTHON) tests/lanes.py test --only lint

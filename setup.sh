@@ -36,7 +36,7 @@ setup_python() {
 }
 
 # Program → Debian package. The tests start these for real, on loopback.
-PROGRAMS=(prometheus:prometheus haproxy:haproxy docker-registry:docker-registry shellcheck:shellcheck node:nodejs npm:npm)
+PROGRAMS=(prometheus:prometheus haproxy:haproxy docker-registry:docker-registry shellcheck:shellcheck node:nodejs npm:npm chromium:chromium)
 
 setup_programs() {
   local missing=() pair sudo=""

@@ -54,7 +54,7 @@ LANES = (
         group="cluster",
         prepare=("tests/cluster/parts.py",),
     ),
-    Lane("browser", "pages in real Chromium", (), group="browser", unavailable="comes with the e2e gate"),
+    Lane("browser", "pages in real Chromium", ("tests/browser",), ("chromium",), group="browser"),
 )
 
 
