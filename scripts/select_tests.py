@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import sqlite3
 
     from signalbox.change import Change
+    from signalbox.selection.escapes import Audits
     from signalbox.selection.facts import Inputs
     from signalbox.selection.gather import Gathered
 
@@ -33,7 +34,7 @@ def run(context: Context) -> Result:
     from signalbox.change import read_change, top, tree
     from signalbox.selection.decide import decide
     from signalbox.selection.show import blocks, explain
-    from signalbox.selection.tests_file import plan_lines
+    from signalbox.selection.tests_file import everything, plan_lines, short
 
     args = context.args
     root = top(context.repo)
@@ -52,7 +53,7 @@ def run(context: Context) -> Result:
         plan: dict[str, Any] = decision.outputs["test_plan"]
         # Only observing means: the plan is shown, and the job goes on running everything.
         applies = args.format != "github" or context.policy.settings.mode == "enforce"
-        written = plan if applies else _everything(plan, inputs)
+        written = plan if applies else everything(plan, inputs)
         lines = plan_lines(written, None if found is None else connection, context.policy.settings, head)
     finally:
         if connection is not None:
@@ -60,7 +61,7 @@ def run(context: Context) -> Result:
     if args.explain:
         return Result(text=explain(inputs, decision, args.explain))
     outputs = {
-        "test_plan": _short(plan),
+        "test_plan": short(plan),
         "risk_tier": decision.outputs["risk_tier"],
         "full_suite": str(bool(written["full_suite"])).lower(),
         "estimated_minutes": str(plan["estimated_minutes"]),
@@ -116,6 +117,22 @@ def _inputs(
         tests=found.tests if found else (),
         python=context.args.python,
         force=_force(context, change.message),
+        audits=_audits(context),
+    )
+
+
+def _audits(context: Context) -> Audits:
+    """What the ledger says of audited plans; nothing of what a fork's run wrote."""
+    from signalbox.ledger import open_ledger
+    from signalbox.selection.escapes import Audits, audits_of
+
+    url = context.args.ledger or context.policy.settings.ledger.url
+    ledger = open_ledger(url, repo=context.repo) if url else None
+    if ledger is None or not ledger.exists():
+        return Audits()
+    return audits_of(
+        [entry.data for entry in ledger.decisions().entries if entry.trusted],
+        [entry.data for entry in ledger.outcomes().entries if entry.trusted],
     )
 
 
@@ -182,12 +199,6 @@ def _ask(
         )
 
 
-def _everything(plan: dict[str, Any], inputs: Inputs) -> dict[str, Any]:
-    full = inputs.suites.get("full")
-    suites = [{"name": "full", "how": "all", "paths": list(full.paths)}] if full else []
-    return {**plan, "full_suite": True, "suites": suites}
-
-
 def _index(context: Context) -> tuple[sqlite3.Connection | None, str, str]:
     """The open index and its digest; or why there is none that can be used (empty: none was expected)."""
     from signalbox.selection.schema import usable_index
@@ -244,16 +255,6 @@ def _force(context: Context, message: str) -> str:
     if any(line.strip().lower() == trailer for line in message.splitlines()):
         return "the commit's trailer"
     return ""
-
-
-def _short(plan: dict[str, Any]) -> str:
-    """The plan for a job output, which must stay small: long lists are only in the decision."""
-    import json
-
-    text = json.dumps(plan, separators=(",", ":"))
-    if len(text) <= 100_000:
-        return text
-    return json.dumps({**plan, "tests": [], "tests_listed": False}, separators=(",", ":"))[:500_000]
 
 
 def _comment(context: Context, decision: Any, shown: list[Any]) -> None:

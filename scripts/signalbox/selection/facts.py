@@ -6,6 +6,7 @@ import msgspec
 
 from signalbox.decision import Advice, Evidence, Reason, Subject
 
+from .escapes import Audits
 from .impact import Touched
 
 
@@ -74,6 +75,7 @@ class Inputs(msgspec.Struct, frozen=True, kw_only=True):
     ``touched`` refers to ``tests`` by position. ``audit_draw`` in [0, 1) was drawn from a named seed.
     ``force`` says who asked for everything, if anybody did. ``advice`` is a model's on the plan,
     ``risk_advice`` on the tier; ``additions`` are suites it named, ``notes`` what it could not say.
+    ``audits`` is what the ledger knows of audited plans.
     """
 
     subject: Subject
@@ -93,6 +95,7 @@ class Inputs(msgspec.Struct, frozen=True, kw_only=True):
     additions: tuple[str, ...] = ()
     notes: tuple[Reason, ...] = ()
     models: dict[str, str] = {}
+    audits: Audits = Audits()
 
     def touched_tests(self) -> tuple[int, ...]:
         """Positions of all tests that anything touches, in order."""

@@ -38,6 +38,8 @@ def blocks(inputs: Inputs, decision: Decision) -> list[Block]:
         shown.append(Fold(f"Why {len(plan['tests'])} tests were chosen", (table,)))
     if not plan["full_suite"] and inputs.index is not None:
         shown.append(Fold("Why it is safe to skip the rest", (Text(_safe(inputs)),)))
+    if inputs.index is not None:
+        shown.append(Text(decision.outputs["escapes"]["text"]))
     shown.append(Text(HOW_TO_FORCE))
     return shown
 

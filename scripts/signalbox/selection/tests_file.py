@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from signalbox.config import Settings
+
+from .facts import Inputs
 
 MANY_IDS = 400
 """Node ids beyond this number are told apart no longer: pytest looks each one up by itself."""
@@ -44,6 +47,21 @@ def plan_lines(
     lines += grouped(chosen, known, rootdir)
     lines = [_relative(line, invocation) for line in dict.fromkeys(lines)]
     return lines or [_relative(line, invocation) for line in full_lines(settings, present, ())]
+
+
+def everything(plan: dict[str, Any], inputs: Inputs) -> dict[str, Any]:
+    """The plan that runs everything, in the shape of ``plan``."""
+    full = inputs.suites.get("full")
+    suites = [{"name": "full", "how": "all", "paths": list(full.paths)}] if full else []
+    return {**plan, "full_suite": True, "suites": suites}
+
+
+def short(plan: dict[str, Any]) -> str:
+    """The plan for a job output, which must stay small: long lists are only in the decision."""
+    text = json.dumps(plan, separators=(",", ":"))
+    if len(text) <= 100_000:
+        return text
+    return json.dumps({**plan, "tests": [], "tests_listed": False}, separators=(",", ":"))[:500_000]
 
 
 def grouped(chosen: Sequence[str], known: Mapping[str, tuple[str, str]], rootdir: str) -> list[str]:
