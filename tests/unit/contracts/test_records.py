@@ -1,0 +1,95 @@
+"""Artifact quality: a whole record passes; without any one field, or with something hidden, it does not."""
+
+import copy
+import json
+from pathlib import Path
+
+import pytest
+
+from signalbox.contracts import read_folder
+from signalbox.contracts.records import record_faults
+
+EVALS = Path(__file__).resolve().parents[3] / "evals"
+CONTRACTS, _ = read_folder(EVALS / "contracts")
+PHASES = {name: one.fields for name, one in CONTRACTS.items() if one.front is not None}
+RECORDS = {name: json.loads((EVALS / f"fixtures/records/{name}.json").read_text()) for name in PHASES}
+FIELDS = [(phase, field) for phase, fields in PHASES.items() for field in fields]
+
+
+@pytest.mark.parametrize("phase", PHASES)
+def test_a_whole_record_passes(phase):
+    assert set(RECORDS[phase]) == set(PHASES[phase])
+    assert record_faults(phase, RECORDS[phase], PHASES[phase]) == []
+
+
+@pytest.mark.parametrize(("phase", "field"), FIELDS)
+def test_a_record_without_a_required_field_fails(phase, field):
+    record = {name: value for name, value in RECORDS[phase].items() if name != field}
+    assert record_faults(phase, record, PHASES[phase]) == [f"{field} is missing"]
+
+
+def changed(phase, **fields):
+    record = copy.deepcopy(RECORDS[phase]) | fields
+    return " ".join(record_faults(phase, record, PHASES[phase]))
+
+
+SOURCE = {"kind": "junit", "ref": "unit.xml"}
+BUILD = {"AC1": {"state": "PASS", "sources": [{"kind": "build", "ref": "build"}]}}
+NEGATIVE = {
+    "no goal check": ("goal-fit", {"met": "tests are green"}, "no goal check"),
+    "a goal met by nothing": ("goal-fit", {"met": {"met": True, "shown_by": ""}}, "no goal check"),
+    "green build only": ("evidence-gate", {"criteria": BUILD, "verdict": "PASS"}, "green build only"),
+    "green build only while verifying": ("verify-work", {"evidence": BUILD}, "green build only"),
+    "hidden NOT_VERIFIED": ("evidence-gate", {"verdict": "PASS"}, "hidden NOT_VERIFIED"),
+    "hidden FAIL": (
+        "evidence-gate",
+        {"criteria": {"AC1": {"state": "FAIL", "sources": [SOURCE]}}},
+        "hidden FAIL",
+    ),
+    "a criterion without a state": (
+        "evidence-gate",
+        {"criteria": {"AC1": {"sources": [SOURCE]}}, "verdict": "PASS"},
+        "hidden NOT_VERIFIED",
+    ),
+    "a FAIL that goes nowhere": (
+        "verify-work",
+        {"evidence": {"AC1": {"state": "FAIL", "sources": [SOURCE]}}, "route": ""},
+        "route is empty",
+    ),
+    "a correction without its key": ("learning-review", {"correction": {"needed": True}}, "recurrence_key"),
+    "a clean run with a route": (
+        "learning-review",
+        {"correction": {"needed": False, "route": "qa-agent"}},
+        "no open route",
+    ),
+    "an empty plan": ("release-readiness", {"rollback": ""}, "rollback is empty"),
+}
+
+
+@pytest.mark.parametrize("name", NEGATIVE)
+def test_a_record_that_hides_something_fails(name):
+    phase, fields, says = NEGATIVE[name]
+    assert says in changed(phase, **fields)
+
+
+def test_a_clean_run_says_so():
+    assert changed("learning-review", correction={"needed": False}) == ""
+
+
+# -- hook influence
+
+
+HOOKS = json.loads((EVALS / "fixtures/hook-influence/cases.json").read_text())
+
+
+def test_the_four_required_hook_cases_are_there_each_with_a_tier_per_runtime():
+    required = {"missing-pickup-probe", "review-before-verification", "verification-failed", "goal-fit-stop"}
+    assert {case["id"] for case in HOOKS["cases"]} == required
+    for case in HOOKS["cases"]:
+        assert case["phase"] in PHASES
+        assert set(case["tier"]) == set(HOOKS["runtimes"])
+        for tier in case["tier"].values():
+            assert tier["reached"] in HOOKS["tiers"]
+            assert tier["gap"] in ("", "documented-runtime-gap")
+        assert all(words.lower() in case["guidance"].lower() for words in case["guidance_contains"])
+        assert case["agent_then"]
