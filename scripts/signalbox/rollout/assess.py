@@ -62,6 +62,15 @@ def assess(judgement: Judgement, rules: Rollout) -> Assessment:
     figures = _figures(judgement, rules)
     log_e = judge.total_log_e(judgement, rules)
     reasons = _worse(judgement, rules, figures, log_e)
+    shadow = judge.shadow_log_e(judgement)
+    if shadow >= threshold:
+        # Whatever makes equals differ (bursts, a bad node) may be what makes the canary differ.
+        reasons = [msgspec.structs.replace(reason, effect="hold") for reason in reasons]
+        text = (
+            f"Two halves of the baseline differ (e-value {_e(shadow)}, limit {_e(threshold)}), "
+            "so a difference to the canary says nothing: requests fail in bursts, or an instance is ill."
+        )
+        reasons.insert(0, Reason(code="NEGATIVE_CONTROL", text=text, effect="hold"))
     if look.state != "ok":
         reasons.append(_missing(judgement))
     elif not look.signals:

@@ -41,6 +41,8 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True):
     tracks: dict[str, tuple[Track, ...]] = {}
     slice: int = -1
     alarmed: bool = False
+    shadow: tuple[Logs, Logs] = (eprocess.fresh(WORSE), eprocess.fresh(WORSE))
+    """The negative control: each half of the baseline tested for being worse than the other."""
     routed: tuple[int, int] = (0, 0)
     looks: int = 0
     missing: int = 0
@@ -94,8 +96,25 @@ def advance(before: Judgement, look: Look, rules: Rollout) -> Judgement:
         looks=before.looks + 1,
         missing=before.missing + (look.state != "ok"),
         last=look,
+        shadow=_shadow(before.shadow, look.shadow, rules),
     )
     return msgspec.structs.replace(after, alarmed=acting_log_e(after, rules) >= alarm(rules))
+
+
+def _shadow(logs: tuple[Logs, Logs], pair: Pair | None, rules: Rollout) -> tuple[Logs, Logs]:
+    if pair is None:
+        return logs
+    turned = Pair(pair.control, pair.control_events, pair.treated, pair.treated_events)
+    cluster = rules.cluster_size
+    return (
+        eprocess.compare(logs[0], pair, WORSE, cluster=cluster),
+        eprocess.compare(logs[1], turned, WORSE, cluster=cluster),
+    )
+
+
+def shadow_log_e(judgement: Judgement) -> float:
+    """ln E of "two halves of the baseline fail alike": the mean of both directions."""
+    return eprocess.weighted_mean([eprocess.log_e(logs, WORSE) for logs in judgement.shadow], (0.5, 0.5))
 
 
 def fold(looks: Iterable[Look], rules: Rollout) -> Judgement:

@@ -98,9 +98,10 @@ class Looker:
         self._offset = wall - now
         self._next = max(self._next + self._rules.look_seconds, now)
         state, arm, detail, signals = found.state, found.arm, found.detail, found.signals
+        signals_dropped = abs(jump) > JUMP_SECONDS
         if trouble:
             state, arm, detail = "down", "traffic", trouble
-        if abs(jump) > JUMP_SECONDS:
+        if signals_dropped:
             # What was counted over an unknown time is not used, and says so.
             state, arm, detail, signals = "stale", "", f"the clock jumped by {jump:.0f} s", {}
         return Look(
@@ -115,6 +116,7 @@ class Looker:
             signals=signals,
             routed=self._routed_since(found),
             skew=found.skew,
+            shadow=found.shadow if not signals_dropped else None,
         )
 
     def _read_back(self) -> tuple[float | None, str]:

@@ -35,6 +35,8 @@ class Look(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     signals: dict[str, tuple[Pair, ...]] = {}
     routed: tuple[int, int] | None = None
     skew: float = 0.0
+    shadow: Pair | None = None
+    """Errors of two halves of the baseline's instances: a comparison in which nothing is to be found."""
 
 
 class StandingApproval(msgspec.Struct, frozen=True, kw_only=True):

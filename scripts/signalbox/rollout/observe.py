@@ -125,6 +125,7 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
     signals: dict[str, tuple[Pair, ...]] = {}
     routed: tuple[int, int] | None = None
     skew: float = 0.0
+    shadow: Pair | None = None
 
 
 class Tracker:
@@ -178,7 +179,23 @@ class Tracker:
             # from the reading before, until both have moved.
             return Measured(state="ok", detail="not both arms have new requests", skew=_skew(arms))
         self._advance(arms)
-        return self._pairs(canary, baseline, arms)
+        shadow = self._shadow(before.baseline, arms.baseline, queries) if control else None
+        return msgspec.structs.replace(self._pairs(canary, baseline, arms), shadow=shadow)
+
+    def _shadow(self, before: Reading, after: Reading, queries: QuerySet) -> Pair | None:
+        """Errors of one half of the baseline's instances against the other's; None with one instance."""
+        found = []
+        for half in halves(after):
+            old, new = (
+                msgspec.structs.replace(one, series=tuple(s for s in one.series if instance_of(s) in half))
+                for one in (before, after)
+            )
+            found.append(self._change(old, new, queries) if half else Change(state="empty"))
+        first, second = found
+        if first.state != "ok" or second.state != "ok":
+            return None
+        pairs = _error_pairs(first, second)
+        return pairs[0] if pairs else None
 
     def _choose(self, arms: Arms) -> Reading | None:
         """The newest reading of the canary that is not newer than the baseline's."""
@@ -223,6 +240,17 @@ class Tracker:
             routed=(canary.requests or 0, baseline.requests or 0),
             skew=_skew(arms),
         )
+
+
+def instance_of(series: Series) -> str | None:
+    """The instance that a series is from, by the label that its source gives it."""
+    return next((value for value in map(series.label, ("instance", "pod", "server")) if value), None)
+
+
+def halves(reading: Reading) -> tuple[frozenset[str], frozenset[str]]:
+    """The reading's instances in two halves, the same ones as long as the instances stay."""
+    known = sorted({name for name in map(instance_of, reading.series) if name})
+    return frozenset(known[::2]), frozenset(known[1::2])
 
 
 def _first_trouble(arms: Arms, control: bool) -> Measured | None:
