@@ -72,7 +72,7 @@ def _inputs(context: Context) -> Inputs:
     key = ""
     if args.promptfoo:
         suite = suite_digest(config_file(args.promptfoo), [Path(args.anchors)] if args.anchors else [])
-        key = key_of(subject.digest, suite, baseline, context.policy.ref.sha256)
+        key = key_of(subject.digest, suite, baseline, context.policy.ref.sha256, context.environ)
         earlier = _earlier(context, key) if settings.reuse else None
         if earlier is not None:
             return reusable(earlier, key)

@@ -58,11 +58,18 @@ def gather(material: Material, settings: Evals, *, now: str) -> Inputs:
     )
 
 
-def key_of(digest: str, suite: str, baseline: Baseline | None, policy: str) -> str:
-    """Name of a verdict that may be taken again: empty without a digest, which nothing can be bound to."""
+def key_of(
+    digest: str, suite: str, baseline: Baseline | None, policy: str, environ: Mapping[str, str]
+) -> str:
+    """Name of a verdict that may be taken again: empty without a digest, which nothing can be bound to.
+
+    Models named by the environment (``EVALS_…_MODEL``) are part of the question; endpoints are not, as the same
+    environment answers at another address in the next run.
+    """
     if not digest:
         return ""
-    return digest_of([digest, suite, sha256_hex(canonical(baseline)) if baseline else "", policy])
+    models = {k: v for k, v in environ.items() if k.startswith("EVALS_") and k.endswith("_MODEL")}
+    return digest_of([digest, suite, sha256_hex(canonical(baseline)) if baseline else "", policy, models])
 
 
 def _session(session: Session, material: Material, settings: Evals, now: str) -> Evidence:

@@ -14,7 +14,7 @@ from doubles.promptfoo_results import DIGEST, NOW, honest
 from signalbox.config import Settings
 from signalbox.config.evals import Critical, Evals, JudgeSettings
 from signalbox.decision import Advice, Evidence, Gap, PolicyRef, Subject, digest_of, make_bundle, not_verified
-from signalbox.evals import Case, Inputs, Judged, decide, find_earlier, reusable
+from signalbox.evals import Case, Inputs, Judged, decide, find_earlier, key_of, reusable
 from signalbox.evals.compare import compare, floors, rounds_of
 from signalbox.evals.judge import alarms, anchor_power
 from signalbox.evals.plan import next_orders
@@ -220,6 +220,19 @@ def test_a_recorded_verdict_is_taken_again_only_if_it_is_the_same_question() -> 
     assert found(bundle("k", at="yesterday")) is None
     assert found(bundle("k", reused="d0")) is None
     assert reusable(bundle("k"), "k").reused == "d1"
+
+
+def test_another_digest_suite_policy_or_model_is_another_question() -> None:
+    keys = {
+        key_of(DIGEST, "suite", None, "policy", {}),
+        key_of(DIGEST, "suite", None, "policy", {"EVALS_JUDGE_MODEL": "other"}),
+        key_of(DIGEST, "suite", None, "stricter", {}),
+        key_of(DIGEST, "changed", None, "policy", {}),
+        key_of("sha256:" + "c" * 64, "suite", None, "policy", {}),
+    }
+    assert len(keys) == 5
+    assert key_of(DIGEST, "suite", None, "policy", {"EVALS_TARGET_URL": "http://x"}) in keys
+    assert key_of("", "suite", None, "policy", {}) == ""
 
 
 def test_the_suites_digest_covers_every_file_beside_the_config(tmp_path: Any) -> None:
