@@ -63,8 +63,8 @@ def key_of(
 ) -> str:
     """Name of a verdict that may be taken again: empty without a digest, which nothing can be bound to.
 
-    Models named by the environment (``EVALS_…_MODEL``) are part of the question; endpoints are not, as the same
-    environment answers at another address in the next run.
+    Models named by the environment (``EVALS_…_MODEL``) are part of the question; endpoints are not, as the
+    same environment answers at another address in the next run.
     """
     if not digest:
         return ""
