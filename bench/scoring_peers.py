@@ -1,9 +1,10 @@
-"""What others make of the same evidence: the fixed-band rule of the seed, and junitparser's counts."""
+"""What others make of the same evidence: the seed's fixed bands, junitparser, sarif-tools."""
 
 from __future__ import annotations
 
 import json
 import signal
+import subprocess
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -67,3 +68,22 @@ def junitparser_rule(folder: Path) -> bool:
                 tests += 1
                 bad += any(type(r).__name__ in ("Failure", "Error") for r in getattr(case, "result", []))
     return bool(found) and bad == 0
+
+
+def sarif_tools_rule(folders: list[Path]) -> tuple[int, int]:
+    """Promote when sarif-tools reads every SARIF file and counts no error; how often, and its crashes."""
+    from readers_tools import python
+
+    files = {folder: [str(path) for path in sorted(folder.rglob("*.sarif"))] for folder in folders}
+    asked = {"sarif": [path for paths in files.values() for path in paths], "seconds": 3}
+    command = [str(python("python")), str(Path(__file__).with_name("readers_peers.py"))]
+    ran = subprocess.run(command, input=json.dumps(asked), capture_output=True, text=True, check=True)
+    answers = json.loads(ran.stdout)
+    promoted = crashed = 0
+    for paths in files.values():
+        told = [answers.get(path) for path in paths]
+        if None in told:
+            crashed += 1
+        elif told:
+            promoted += not sum(answer["levels"].get("error", 0) for answer in told)
+    return promoted, crashed

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import NormalDist
 
+from signalbox.decision import Advice, take_advice
 from signalbox.stats.conformal import threshold
 
 REVIEW_FROM = 0.75
@@ -34,14 +36,21 @@ class World:
 
 @dataclass(frozen=True)
 class Outcome:
-    """Shares over histories: promoted by itself; promoted and bad; bad among the promoted."""
+    """Shares over histories: promoted by itself; promoted and bad; bad among the promoted.
+
+    ``opened`` counts what was promoted only because an adviser asked for it.
+    """
 
     auto: float
     auto_bad: float
     bad_if_auto: float
+    opened: int = 0
 
 
-def conformal(world: World, n: int, alpha: float, runs: int, seed: int) -> Outcome:
+Rule = Callable[[list[tuple[float, bool]], float], bool]
+
+
+def conformal(world: World, n: int, alpha: float, runs: int, seed: int, adviser: bool = False) -> Outcome:
     """Each run draws its own ``n`` recorded outcomes and one new artifact."""
     rng = random.Random(seed)
 
@@ -49,7 +58,7 @@ def conformal(world: World, n: int, alpha: float, runs: int, seed: int) -> Outco
         at = threshold(past, alpha)
         return at is not None and score >= at
 
-    return _play(world, n, runs, rng, accepts)
+    return _play(world, n, runs, rng, accepts, adviser)
 
 
 def fixed(world: World, at: float, runs: int, seed: int) -> Outcome:
@@ -57,15 +66,29 @@ def fixed(world: World, at: float, runs: int, seed: int) -> Outcome:
     return _play(world, 0, runs, random.Random(seed), lambda _, score: score >= at)
 
 
-def _play(world: World, n: int, runs: int, rng: random.Random, accepts: object) -> Outcome:
-    auto = auto_bad = 0
+def _play(
+    world: World, n: int, runs: int, rng: random.Random, accepts: Rule, adviser: bool = False
+) -> Outcome:
+    """``adviser``: a model that knows the truth and wants harm. It asks to promote whatever is bad and to
+    review whatever is clean, now and in every recorded decision, where a review left the outcome unknown.
+    """
+    auto = auto_bad = opened = 0
     for _ in range(runs):
         past = [world.item(rng) for _ in range(n)]
         score, is_bad = world.item(rng)
-        if accepts(past, score):  # type: ignore[operator]
-            auto += 1
-            auto_bad += is_bad
-    return Outcome(auto / runs, auto_bad / runs, auto_bad / auto if auto else 0.0)
+        if adviser:
+            # Of the clean ones that it sent to review one in ten is never followed up: unknown counts as bad.
+            past = [(s, b or rng.random() < 0.1) for s, b in past]
+        ruled = "auto-promote" if accepts(past, score) else "manual-review"
+        verdict = ruled
+        if adviser:
+            wanted = "auto-promote" if is_bad else "manual-review"
+            advice = Advice(source="adversary", verdict=wanted, text="trust me")
+            verdict, _ = take_advice("promotion", ruled, (advice,))
+        opened += verdict == "auto-promote" != ruled
+        auto += verdict == "auto-promote"
+        auto_bad += verdict == "auto-promote" and is_bad
+    return Outcome(auto / runs, auto_bad / runs, auto_bad / auto if auto else 0.0, opened)
 
 
 def artifact(rng: random.Random) -> tuple[dict[str, float], float]:
