@@ -7,7 +7,7 @@ from typing import Any
 
 _EMPTY: tuple[Any, ...] = (None, "", [], {})
 # A record may say that there is none of these; it may not leave them out.
-_MAY_BE_EMPTY = frozenset({"blockers", "gaps", "follow_ups", "findings", "notes"})
+_MAY_BE_EMPTY = frozenset({"blockers", "gaps", "follow_ups", "findings", "notes", "open_routes"})
 _STATES = ("PASS", "NOT_VERIFIED", "FAIL")
 
 
@@ -31,28 +31,27 @@ def record_faults(phase: str, record: Mapping[str, Any], fields: Sequence[str]) 
 
 
 def _goal(record: Mapping[str, Any]) -> Iterator[str]:
-    met = record["met"]
-    if not isinstance(met, Mapping) or not isinstance(met.get("met"), bool) or not met.get("shown_by"):
-        yield "no goal check: met says neither whether the outcome is met nor what shows it"
+    if not isinstance(record["met"], bool):
+        yield "no goal check: met does not say whether the outcome is met"
 
 
 def _gate(record: Mapping[str, Any]) -> Iterator[str]:
-    states = {name: one.get("state") for name, one in record["criteria"].items()}
-    worst = max((_STATES.index(s) if s in _STATES else 1 for s in states.values()), default=1)
-    verdict = record["verdict"]
-    if verdict not in _STATES or _STATES.index(verdict) < worst:
-        hidden = sorted(name for name, state in states.items() if state != "PASS")
-        yield f"hidden {_STATES[worst]}: the verdict is {verdict} and {', '.join(hidden)} is not PASS"
-    yield from _build_only(record["criteria"])
+    yield from _hidden(record["criteria_map"], record["verdict"])
+    yield from _build_only(record["criteria_map"])
 
 
 def _verified(record: Mapping[str, Any]) -> Iterator[str]:
-    for name, one in record["evidence"].items():
-        if one.get("state") not in _STATES:
-            yield f"{name} has no state"
-        elif one["state"] == "FAIL" and not record["route"]:
-            yield f"{name} is FAIL and goes nowhere"
-    yield from _build_only(record["evidence"])
+    yield from _hidden(record["criteria"], record["result"])
+    yield from _build_only(record["criteria"])
+
+
+def _hidden(criteria: Mapping[str, Any], verdict: object) -> Iterator[str]:
+    """A verdict looser than the loosest of its criteria; one without a known state counts as not verified."""
+    states = {name: one.get("state") for name, one in criteria.items()}
+    worst = max((_STATES.index(s) if s in _STATES else 1 for s in states.values()), default=1)
+    if verdict not in _STATES or _STATES.index(str(verdict)) < worst:
+        others = sorted(name for name, state in states.items() if state != "PASS")
+        yield f"hidden {_STATES[worst]}: the verdict is {verdict} and {', '.join(others)} is not PASS"
 
 
 def _build_only(criteria: Mapping[str, Any]) -> Iterator[str]:
@@ -72,5 +71,5 @@ def _learned(record: Mapping[str, Any]) -> Iterator[str]:
         if not (correction.get("route") or correction.get("no_change_because")):
             lacking.append("route or no_change_because")
         yield from (f"correction lacks {name}" for name in lacking)
-    elif correction.get("route"):
+    elif correction.get("route") or record["open_routes"]:
         yield "a clean run has no open route"

@@ -37,32 +37,32 @@ SOURCE = {"kind": "junit", "ref": "unit.xml"}
 BUILD = {"AC1": {"state": "PASS", "sources": [{"kind": "build", "ref": "build"}]}}
 NEGATIVE = {
     "no goal check": ("goal-fit", {"met": "tests are green"}, "no goal check"),
-    "a goal met by nothing": ("goal-fit", {"met": {"met": True, "shown_by": ""}}, "no goal check"),
-    "green build only": ("evidence-gate", {"criteria": BUILD, "verdict": "PASS"}, "green build only"),
-    "green build only while verifying": ("verify-work", {"evidence": BUILD}, "green build only"),
+    "a goal met by nothing": ("goal-fit", {"observed": ""}, "observed is empty"),
+    "green build only": ("evidence-gate", {"criteria_map": BUILD, "verdict": "PASS"}, "green build only"),
+    "green build only while verifying": (
+        "verify-work",
+        {"criteria": BUILD, "result": "PASS"},
+        "green build only",
+    ),
     "hidden NOT_VERIFIED": ("evidence-gate", {"verdict": "PASS"}, "hidden NOT_VERIFIED"),
     "hidden FAIL": (
         "evidence-gate",
-        {"criteria": {"AC1": {"state": "FAIL", "sources": [SOURCE]}}},
+        {"criteria_map": {"AC1": {"state": "FAIL", "sources": [SOURCE]}}},
         "hidden FAIL",
     ),
     "a criterion without a state": (
         "evidence-gate",
-        {"criteria": {"AC1": {"sources": [SOURCE]}}, "verdict": "PASS"},
+        {"criteria_map": {"AC1": {"sources": [SOURCE]}}, "verdict": "PASS"},
         "hidden NOT_VERIFIED",
     ),
-    "a FAIL that goes nowhere": (
-        "verify-work",
-        {"evidence": {"AC1": {"state": "FAIL", "sources": [SOURCE]}}, "route": ""},
-        "route is empty",
-    ),
+    "a FAIL that is not kept": ("verify-work", {"result": "PASS"}, "hidden FAIL"),
     "a correction without its key": ("learning-review", {"correction": {"needed": True}}, "recurrence_key"),
     "a clean run with a route": (
         "learning-review",
         {"correction": {"needed": False, "route": "qa-agent"}},
         "no open route",
     ),
-    "an empty plan": ("release-readiness", {"rollback": ""}, "rollback is empty"),
+    "an empty plan": ("release-readiness", {"rollback_plan": ""}, "rollback_plan is empty"),
 }
 
 
@@ -73,7 +73,17 @@ def test_a_record_that_hides_something_fails(name):
 
 
 def test_a_clean_run_says_so():
-    assert changed("learning-review", correction={"needed": False}) == ""
+    assert changed("learning-review", correction={"needed": False}, open_routes=[]) == ""
+
+
+ENVELOPE = {"work_item", "at", "by", "schema_version"}
+
+
+@pytest.mark.parametrize("phase", PHASES)
+def test_the_contract_names_the_fields_of_the_published_schema(phase):
+    schema = json.loads((EVALS.parent / f"docs/schema/phase-{phase}.schema.json").read_text())
+    schema = schema["$defs"][schema["$ref"].rpartition("/")[2]] if "$ref" in schema else schema
+    assert set(PHASES[phase]) - ENVELOPE == set(schema["properties"]) - ENVELOPE
 
 
 # -- hook influence
