@@ -12,6 +12,7 @@ examples:
   compact_ledger.py --ledger git: --push origin --prune    nightly, by one job (see docs/ledger.md)
   compact_ledger.py --ledger git: --verify                 does the chain hold?
   compact_ledger.py --ledger out/ledger --export all.jsonl every record, one a line
+  compact_ledger.py --ledger git: --send otlp:http://127.0.0.1:4318 --sent out/otlp.sent
 
 The branch is only ever moved forward. Records older than `ledger: retention-days` leave the branch; git's
 history keeps them until it is rewritten on purpose. Exit 1: the chain does not hold. Exit 3: damaged records
@@ -26,9 +27,10 @@ def run(context: Context) -> Result:
     from signalbox.decision import parse_time
     from signalbox.errors import InputError
     from signalbox.files import write_atomic
-    from signalbox.ledger import GitLedger, open_ledger
+    from signalbox.ledger import GitLedger, deliver, open_ledger
     from signalbox.ledger.compact import compact, prune, push, verify
     from signalbox.ledger.export import json_lines
+    from signalbox.ledger.sinks import open_sink
 
     args, settings = context.args, context.policy.settings.ledger
     ledger = open_ledger(args.ledger or settings.url, repo=context.repo, branch=settings.branch)
@@ -37,7 +39,16 @@ def run(context: Context) -> Result:
         lines = list(json_lines(ledger.decisions(), ledger.outcomes()))
         write_atomic(Path(args.export), b"".join(lines))
         rows.append(f"exported {len(lines)} records to {args.export}")
-    if isinstance(ledger, GitLedger) and args.verify:
+    if args.send:
+        sink = open_sink(args.send, context.environ)
+        entries = [*ledger.decisions().entries, *ledger.outcomes().entries]
+        sent = deliver(sink, entries, Path(args.sent))
+        rows.append(f"{sink.name}: {sent.sent} sent, {sent.waiting} waiting")
+        if sent.why:
+            # The ledger has them all: a sink that is down is caught up with next time.
+            rows.append(f"the sink did not take more: {sent.why}")
+            code = ASKS
+    elif isinstance(ledger, GitLedger) and args.verify:
         flaws = verify(ledger)
         rows += [f"broken at {flaw.commit[:12]}: {flaw.why}" for flaw in flaws] or ["the chain holds"]
         code = DENIES if flaws else 0
@@ -80,6 +91,10 @@ def main() -> int:
     )
     command.option("--verify", action="store_true", default=False, help="only check the chain")
     command.option("--export", metavar="FILE", help="only write every record as JSON lines")
+    command.option(
+        "--send", metavar="URL", help="only send what a sink lacks: otlp:http://…, mlflow:http://…"
+    )
+    command.option("--sent", default="out/sent", metavar="FILE", help="what the sink already has, by name")
     command.option("--retention-days", metavar="N", help="instead of the policy's")
     command.option("--now", metavar="TIME", help="RFC 3339 time that counts as now")
     return command.run(run)

@@ -6,12 +6,13 @@ loses nothing and gets the rest when it is back.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
 import msgspec
 
+from signalbox.errors import InputError
 from signalbox.ledger.reading import Entry
 
 
@@ -57,3 +58,21 @@ def deliver(sink: Sink, entries: Sequence[Entry], progress: Path) -> Delivery:
             stream.flush()
             sent += 1
     return Delivery(sink=sink.name, sent=sent, waiting=0)
+
+
+def open_sink(url: str, environ: Mapping[str, str]) -> Sink:
+    """`otlp:http://…` (a collector) or `mlflow:http://…` (a tracking server).
+
+    Credentials come from `OTEL_EXPORTER_OTLP_HEADERS` (name=value, with commas) and `MLFLOW_TRACKING_TOKEN`.
+    """
+    kind, _, address = url.partition(":")
+    if kind == "otlp":
+        from signalbox.ledger.otlp import OtlpSink
+
+        pairs = (item.partition("=") for item in environ.get("OTEL_EXPORTER_OTLP_HEADERS", "").split(","))
+        return OtlpSink(address, {name.strip(): value.strip() for name, _, value in pairs if name.strip()})
+    if kind == "mlflow":
+        from signalbox.ledger.mlflow_sink import MlflowSink
+
+        return MlflowSink(address, environ.get("MLFLOW_TRACKING_TOKEN", ""))
+    raise InputError("this is no sink", where=url[:200], fix="Give otlp:http://… or mlflow:http://….")
