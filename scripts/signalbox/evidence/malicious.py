@@ -35,7 +35,8 @@ def _read(document: Any) -> Reading:
         records += 1
         for item in objects(row.get("affected") or [], f"records[{index}].affected"):
             package = mapping(item.get("package"), f"records[{index}].package")
-            kind = ECOSYSTEMS.get(text(package.get("ecosystem")).partition(":")[0].lower(), "")
+            ecosystem = text(package.get("ecosystem")).partition(":")[0].lower().removesuffix(".io")
+            kind = ECOSYSTEMS.get(ecosystem, "")
             name = normal(kind, text(package.get("name")))
             if not kind or not name:
                 unknown += 1

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from urllib.parse import unquote
 
-# A purl's type for each ecosystem that OSV names.
+# A purl's type for each ecosystem that OSV names, in lower case and without ".io".
 ECOSYSTEMS = {
     "npm": "npm",
     "pypi": "pypi",
-    "crates.io": "cargo",
+    "crates": "cargo",
     "go": "golang",
     "maven": "maven",
     "rubygems": "gem",
