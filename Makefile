@@ -29,6 +29,7 @@ test-cluster: setup ## the Kubernetes adapters against a real API server (built 
 
 .PHONY: test-browser
 test-browser: setup-test ## pages and the end-to-end gate in real Chromium
+	@./setup.sh browser
 	@$(PYTHON) tests/lanes.py browser
 
 .PHONY: lint
@@ -54,4 +55,4 @@ requirements: setup ## compile the hashed requirement files anew (after a change
 
 .PHONY: clean
 clean: ## remove what the other targets made
-	rm -rf .venv .cache out tests/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .cache out tests/node_modules evals/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes what the Makefile's targets need, says what it does, and does nothing that is done already.
-# Usage: ./setup.sh python | programs | npm …
+# Usage: ./setup.sh python | programs | npm | browser …
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
@@ -40,7 +40,7 @@ PROGRAMS=(prometheus:prometheus haproxy:haproxy docker-registry:docker-registry 
 
 setup_programs() {
   local missing=() pair sudo=""
-  for pair in "${PROGRAMS[@]}"; do
+  for pair in "$@"; do
     PATH="$PATH:/usr/sbin:/sbin" command -v "${pair%%:*}" >/dev/null || missing+=("${pair##*:}")
   done
   [ ${#missing[@]} -eq 0 ] && return
@@ -59,21 +59,24 @@ setup_programs() {
     || say "apt could not install all of: ${missing[*]}; the tests that need them are skipped by name"
 }
 
+# npm comes with Node from PyPI, so that what runs is the same everywhere.
 setup_npm() {
-  command -v npm >/dev/null || { say "npm is missing; the tests that need it are skipped by name"; return; }
-  local wanted
-  wanted=$(sha256sum tests/package-lock.json | cut -c1-16)
-  [ -f tests/node_modules/.signalbox ] && [ "$(cat tests/node_modules/.signalbox)" = "$wanted" ] && return
-  say "installing npm packages from tests/package-lock.json"
-  (cd tests && npm ci --silent --no-audit --no-fund --ignore-scripts)
-  echo "$wanted" > tests/node_modules/.signalbox
+  local folder wanted npm=$PWD/.venv/bin/npm
+  for folder in tests evals; do
+    wanted=$(sha256sum "$folder/package-lock.json" | cut -d" " -f1) # the mark that run_evals leaves too
+    [ -f "$folder/node_modules/.signalbox" ] && [ "$(cat "$folder/node_modules/.signalbox")" = "$wanted" ] && continue
+    say "installing npm packages from $folder/package-lock.json"
+    (cd "$folder" && PATH="$(dirname "$npm"):$PATH" "$npm" ci --silent --no-audit --no-fund --ignore-scripts)
+    printf %s "$wanted" > "$folder/node_modules/.signalbox"
+  done
 }
 
-[ $# -gt 0 ] || fail "say what to set up: python, programs, npm"
+[ $# -gt 0 ] || fail "say what to set up: python, programs, npm, browser"
 for part in "$@"; do
   case "$part" in
     python) setup_python ;;
-    programs) setup_programs ;;
+    programs) setup_programs "${PROGRAMS[@]}" ;;
+    browser) setup_programs chromium:chromium ;;
     npm) setup_npm ;;
     *) fail "unknown part $part" ;;
   esac

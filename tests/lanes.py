@@ -72,7 +72,8 @@ def run_lane(lane: Lane, strict: bool) -> Outcome:
     """Run one lane in a process of its own, so that one that crashes cannot take others along."""
     if lane.unavailable:
         return Outcome("skipped", lane.unavailable)
-    path = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin"])
+    # Node comes with the environment; servers lie where only root looks on some systems.
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", ""), "/usr/sbin", "/sbin"])
     missing = [program for program in lane.programs if shutil.which(program, path=path) is None]
     if missing:
         why = f"not installed: {', '.join(missing)}"
