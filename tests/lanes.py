@@ -73,7 +73,9 @@ def run_lane(lane: Lane, strict: bool) -> Outcome:
     if lane.unavailable:
         return Outcome("skipped", lane.unavailable)
     # Node comes with the environment; servers lie where only root looks on some systems.
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", ""), "/usr/sbin", "/sbin"])
+    path = os.pathsep.join(
+        [str(Path(sys.executable).parent), os.environ.get("PATH", ""), "/usr/sbin", "/sbin"]
+    )
     missing = [program for program in lane.programs if shutil.which(program, path=path) is None]
     if missing:
         why = f"not installed: {', '.join(missing)}"
