@@ -52,6 +52,7 @@ def run(context: Context) -> Result:
         since=now - timedelta(days=int(args.days)),
         now=now,
         environment=args.environment or "production",
+        settings=context.policy.settings,
     )
     title = f"Health of delivery, the last {args.days} days"
     if args.out:

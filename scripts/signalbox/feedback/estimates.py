@@ -119,24 +119,6 @@ def brier(pairs: Sequence[tuple[float, bool]]) -> float:
     return sum((probability - happened) ** 2 for probability, happened in pairs) / len(pairs)
 
 
-def reliability(pairs: Sequence[tuple[float, bool]], bins: int = 10) -> list[tuple[float, float, int]]:
-    """(mean probability given, share that happened, how many) for each non-empty bin of equal width."""
-    groups: list[list[tuple[float, bool]]] = [[] for _ in range(bins)]
-    for probability, happened in pairs:
-        groups[min(int(probability * bins), bins - 1)].append((probability, happened))
-    return [
-        (sum(p for p, _ in group) / len(group), sum(h for _, h in group) / len(group), len(group))
-        for group in groups
-        if group
-    ]
-
-
-def calibration_error(pairs: Sequence[tuple[float, bool]], bins: int = 10) -> float:
-    """Expected calibration error over equal-width bins. Biased upwards on few outcomes: see statistics."""
-    rows = reliability(pairs, bins)
-    return sum(abs(given - happened) * n for given, happened, n in rows) / len(pairs)
-
-
 def _show(value: float, unit: str) -> str:
     if unit == "share":
         return f"{100 * value:.3g}%"

@@ -8,14 +8,24 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from signalbox.config import Settings
 from signalbox.decision import ORDERS, format_time
 from signalbox.feedback.dora import deployments, failed, five
+from signalbox.feedback.drift_view import drift_blocks
+from signalbox.feedback.drifting import Watched, watch
 from signalbox.feedback.estimates import Estimate
 from signalbox.feedback.history import History, Made
-from signalbox.feedback.scorecard import LEAST_FOR_BRIER, LEAST_FOR_ECE, Scorecard, scorecard
+from signalbox.feedback.scorecard import (
+    LEAST_FOR_BRIER,
+    LEAST_FOR_DEBIASED,
+    LEAST_FOR_ECE,
+    Scorecard,
+    scorecard,
+)
 from signalbox.render.blocks import Block, Chart, Fold, Table, Text
 
 MOST_ROWS = 50
+_SHIPPED = Settings()
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,11 +36,22 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     sections: tuple[tuple[str, tuple[Block, ...]], ...]
 
 
-def health_report(history: History, *, since: datetime, now: datetime, environment: str) -> Report:
-    """Everything that a reader of the week needs, about the time from `since` to `now`."""
+def health_report(
+    history: History,
+    *,
+    since: datetime,
+    now: datetime,
+    environment: str,
+    settings: Settings = _SHIPPED,
+) -> Report:
+    """Everything that a reader of the week needs, about the time from `since` to `now`.
+
+    Drift is watched from the ledger's beginning: a slow one is older than any period.
+    """
+    watched = watch(history, settings)
     card = scorecard(history, since=since, now=now)
     metrics = five(history, since=since, now=now, environment=environment)
-    verdict, recommendation = _judge(history, card, metrics)
+    verdict, recommendation = _judge(history, card, metrics, watched)
     sections = [
         ("Delivery (DORA)", (_estimates(metrics), _frequency(history, since, now, environment))),
         (
@@ -38,13 +59,16 @@ def health_report(history: History, *, since: datetime, now: datetime, environme
             (_estimates(card.estimates), _counts(card), _by_week(history, since, now)),
         ),
         ("Does the score foretell?", _reliability(card)),
+        ("Drift", drift_blocks(watched)),
         ("Bad outcomes", (_bad(history, since, now),)),
         ("The records themselves", _records(history, card)),
     ]
     return Report(verdict=verdict, recommendation=recommendation, sections=tuple(sections))
 
 
-def _judge(history: History, card: Scorecard, metrics: Sequence[Estimate]) -> tuple[str, str]:
+def _judge(
+    history: History, card: Scorecard, metrics: Sequence[Estimate], watched: Sequence[Watched]
+) -> tuple[str, str]:
     """The first thing that is wrong, from what makes all else doubtful to what is merely missing."""
     by_name = {e.name: e for e in (*card.estimates, *metrics)}
     decided = sum(card.counts.values())
@@ -59,6 +83,9 @@ def _judge(history: History, card: Scorecard, metrics: Sequence[Estimate]) -> tu
             f"{_count(count, 'record')} cannot be counted, so every number below is from what is left.",
             "Find out what changed the ledger's files; the list is at the end.",
         )
+    alarmed = next((item for item in watched if item.alarmed), None)
+    if alarmed is not None:
+        return (f"Drift: {alarmed.sentence}", "Run refine_policy.py and merge what it tightens.")
     escaped = by_name["automatic promotions that turned out bad"]
     if escaped.value:
         return (
@@ -157,10 +184,15 @@ def _reliability(card: Scorecard) -> tuple[Block, ...]:
         told.append(f"Too few for a Brier score ({LEAST_FOR_BRIER} are needed).")
     else:
         told.append(f"Brier score {card.brier:.3f} (0 is perfect, 0.25 is a coin).")
-    if card.calibration_error is None:
-        told.append(f"Too few for a calibration error ({LEAST_FOR_ECE} are needed).")
-    else:
+    if card.calibration_error is not None:
         told.append(f"Expected calibration error {card.calibration_error:.3f}.")
+    elif card.debiased_error is not None:
+        told.append(
+            f"Expected calibration error about {card.debiased_error:.3f}, chance taken off (the plain one is "
+            f"told from {LEAST_FOR_ECE:,} on)."
+        )
+    else:
+        told.append(f"Too few for a calibration error ({LEAST_FOR_DEBIASED} are needed).")
     rows = tuple((f"{given:.2f}", f"{clean:.2f}", n) for given, clean, n in card.reliability)
     table = Table(columns=("mean score", "share that was clean", "promotions"), rows=rows)
     chart = Chart(

@@ -7,11 +7,13 @@ from datetime import datetime
 
 import msgspec
 
-from signalbox.feedback.estimates import Estimate, brier, calibration_error, missing, reliability, share
+from signalbox.feedback.estimates import Estimate, brier, missing, share
 from signalbox.feedback.history import History
+from signalbox.stats.ece import calibration_error, debiased_error, diagram
 
-# Below this many outcomes the calibration error says more about the bins than about the score.
+# Below this many outcomes the plain error says more about the bins than about the score.
 LEAST_FOR_ECE = 2000
+LEAST_FOR_DEBIASED = 100
 LEAST_FOR_BRIER = 30
 
 
@@ -29,6 +31,7 @@ class Scorecard(msgspec.Struct, frozen=True, kw_only=True):
     reliability: tuple[tuple[float, float, int], ...]
     brier: float | None
     calibration_error: float | None
+    debiased_error: float | None
     scored: int
 
 
@@ -56,9 +59,10 @@ def scorecard(history: History, *, since: datetime, now: datetime) -> Scorecard:
             _assumed(period),
             _advice(period),
         ),
-        reliability=tuple(reliability(pairs)) if pairs else (),
+        reliability=tuple((row.given, row.happened, row.n) for row in diagram(pairs)),
         brier=brier(pairs) if len(pairs) >= LEAST_FOR_BRIER else None,
         calibration_error=calibration_error(pairs) if len(pairs) >= LEAST_FOR_ECE else None,
+        debiased_error=debiased_error(pairs) if len(pairs) >= LEAST_FOR_DEBIASED else None,
         scored=len(pairs),
     )
 

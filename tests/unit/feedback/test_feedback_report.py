@@ -170,3 +170,22 @@ def test_orphans_and_contradictions_are_shown():
     shown = str(report(history([promotion("a", 1)], told)).sections)
     assert "Another source contradicts 1 label" in shown
     assert "lost" in shown
+
+
+def test_drift_comes_first_and_is_drawn_against_its_alarm():
+    """Thirty of forty audits missed something: the verdict says so, and the timeline ends above its alarm."""
+    plans = [
+        bundle("test-plan", id=f"t{i}", decided_at=at(i / 4), propensity=0.05, subject=about(f"t{i}"))
+        for i in range(40)
+    ]
+    told = [
+        outcome(id=f"o{i}", decision=f"t{i}", label="bad" if i >= 10 else "clean", source="audit")
+        for i in range(40)
+    ]
+    report = health_report(history(plans, told), since=SINCE, now=NOW, environment="production")
+    assert report.verdict.startswith("Drift: ")
+    assert "refine_policy.py" in report.recommendation
+    table, chart = dict(report.sections)["Drift"]
+    assert table.rows[0][:2] == ("escapes", "ALARM")
+    assert chart.limit is not None
+    assert chart.series["evidence"][-1] >= chart.limit[1]
