@@ -1,6 +1,6 @@
 """Whether the evals may be released: every criterion of release.yaml is met, or carries its written reason.
 
-usage: release.py [--evals FILE…] [--e2e FILE]      decisions as run_evals.py --out and run_e2e.py --out leave them
+usage: release.py [--evals FILE…] [--e2e FILE]      decisions that run_evals.py and run_e2e.py left by --out
        release.py --route CLASS                     what a failure of this class changes, and where it goes
 
 Exit 0: all met. 1: one is not met. 3: one is not known, because nothing was given that shows it.
