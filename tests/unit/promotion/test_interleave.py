@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import sys
 from pathlib import Path
@@ -40,7 +41,7 @@ def test_each_side_runs_as_often_and_its_least_time_counts(seed: int, repeats: i
     # Within a pair the sides take turns at going first.
     for pair in range(5):
         firsts = clock.order[2 * repeats * pair : 2 * repeats * (pair + 1) : 2]
-        assert all(a != b for a, b in zip(firsts, firsts[1:], strict=False))
+        assert all(a != b for a, b in itertools.pairwise(firsts))
 
 
 def test_who_goes_first_is_drawn() -> None:
