@@ -12,7 +12,8 @@ from signalbox.files import read_limited
 
 EXAMPLES = """
 examples:
-  replay.py ledger/decisions/promotion-….json
+  replay.py bundles/promotion-….json
+  replay.py bundles                        every bundle in a folder
   replay.py --sha256 9f2c… bundle.json     also check the digest that a workflow passed on
   replay.py --digest sha256:4f53… --statement decision.statement.json promotion-….json
       the attested statement (or a Sigstore bundle's payload) must be what this bundle says about this digest
@@ -27,11 +28,12 @@ def run(context: Context) -> Result:
 
     # The worst of all bundles: one that cannot be read must not hide that another differs.
     lines, codes = [], {PERMITS}
+    bundles = [path for name in context.args.bundle for path in _bundles(name)]
     for option in ("sha256", "digest", "statement"):
-        if getattr(context.args, option) and len(context.args.bundle) != 1:
+        if getattr(context.args, option) and len(bundles) != 1:
             raise InputError(f"--{option} goes with exactly one bundle", where=f"--{option}")
     digest, statement = context.args.digest, _statement(context.args.statement)
-    for name in context.args.bundle:
+    for name in bundles:
         try:
             data = read_limited(Path(name), MAX_BUNDLE_BYTES, "bundle")
             found = sha256_hex(data)
@@ -42,7 +44,7 @@ def run(context: Context) -> Result:
             result = replay(data, where=name)
             other = _difference(data, statement, digest, name) if result.same else ""
         except InputError as error:
-            if len(context.args.bundle) == 1:
+            if len(bundles) == 1:
                 raise
             lines.append(f"UNREADABLE  {error}")
             codes.add(WRONG)
@@ -54,6 +56,18 @@ def run(context: Context) -> Result:
     exit_code = next(code for code in (DENIES, WRONG, PERMITS) if code in codes)
     # One bundle, one line: no name or verdict inside a file may write a line of its own.
     return Result(text="\n".join(plain(line) for line in lines), exit=exit_code)
+
+
+def _bundles(name: str) -> list[str]:
+    """The bundle itself, or every one in a folder of them (not in folders below it)."""
+    if not Path(name).is_dir():
+        return [name]
+    found = sorted(str(path) for path in Path(name).glob("*.json"))
+    if not found:
+        raise InputError(
+            "there is no bundle in this folder", where=name, fix="Name a folder of <kind>-<id>.json."
+        )
+    return found
 
 
 def _statement(name: str) -> bytes:
@@ -77,7 +91,9 @@ def _difference(data: bytes, statement: bytes, digest: str, name: str) -> str:
 def main() -> int:
     """Entry point."""
     command = Command("replay", __doc__ or "", epilog=EXAMPLES)
-    command.positional("bundle", nargs="+", metavar="BUNDLE", help="a bundle, as a decision left it")
+    command.positional(
+        "bundle", nargs="+", metavar="BUNDLE", help="a bundle, as a decision left it, or a folder of them"
+    )
     command.option("--sha256", metavar="HEX", help="the digest the bundle must have")
     command.option("--digest", metavar="SHA256", help="the artifact the promotion must be about, sha256:…")
     command.option("--statement", metavar="FILE", help="the statement that was attested about it")

@@ -47,7 +47,11 @@ def assess(
         Feature("size", f"{lines} lines", 2.5 * min(1.0, math.log2(1 + lines) / 10)),
         Feature("spread", f"{len(code)} files", 2.0 * min(1.0, math.log2(1 + len(code)) / 5)),
         Feature("scatter", f"{folders} folders", 1.5 * min(1.0, max(0, folders - 1) / 9)),
-        Feature("entropy", f"{_entropy(code):.2f} of the lines' spread over files", 1.0 * _entropy(code)),
+        Feature(
+            "entropy",
+            f"the lines lie {100 * _entropy(code):.0f}% evenly over its files",
+            1.0 * _entropy(code),
+        ),
         Feature("past fixes", f"{change.recent_fixes} recent fixes here", min(1.0, change.recent_fixes / 20)),
         Feature(
             "many hands", f"{change.authors} recent authors", 0.5 * min(1.0, max(0, change.authors - 1) / 9)

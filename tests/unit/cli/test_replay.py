@@ -123,3 +123,19 @@ def test_the_digest_that_a_job_passed_on_is_checked(tmp_path):
     done = script(tmp_path, "--sha256", f"sha256:{sha256_hex(data).upper()}", "b.json")
     assert "sha256" not in done.stdout
     assert script(tmp_path, "--sha256", "0" * 64, "b.json", "b.json").returncode == 2
+
+
+def test_a_folder_stands_for_the_bundles_in_it(tmp_path):
+    (tmp_path / "empty").mkdir()
+    done = subprocess.run(
+        [sys.executable, "-I", SCRIPT, tmp_path / "empty"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert "there is no bundle in this folder" in done.stderr
+    for name in ("a.json", "b.json"):
+        (tmp_path / name).write_text("{}")
+    done = subprocess.run(
+        [sys.executable, "-I", SCRIPT, tmp_path], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert [line.split()[0] for line in done.stdout.splitlines()] == ["UNREADABLE", "UNREADABLE"]
