@@ -1,18 +1,18 @@
 """Which changes turn out to hold a defect: logistic models on the features of Kamei et al., in time order.
 
-Needs a folder with one CSV a project (columns date, bug and the fourteen features as in FEATURES); the data
-set "ISSTA21-JIT-DP" on GitHub holds six such files, ``datasets/<project>/<project>_k_feature.csv``. Each is
-split by date, the first 80% to learn from. "Rolling" is refitted twelve times over the rest on all that came
+Takes a folder with one CSV a project (columns date, bug and the fourteen features as in FEATURES); without
+one, the six of Zeng et al. (ISSTA 2021) are fetched from GitHub and kept in .cache. Each is split by date, the first 80% to learn from. "Rolling" is refitted twelve times over the rest on all that came
 before, the newest weighing most; it is told every label at once, which in life comes weeks later. Gradient
 boosting learns once; it is measured beside them where scikit-learn can be imported.
 
-    python bench/risk.py --data FOLDER [--projects go,jdt]
+    python bench/risk.py [--data FOLDER] [--projects go,jdt]
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -23,8 +23,35 @@ from results import Figure, report
 FEATURES = (
     *("ns", "nd", "nf", "entrophy", "la", "ld", "lt", "fix", "ndev", "age", "nuc", "exp", "rexp", "sexp"),
 )
+SOURCE = "https://github.com/ZZR0/ISSTA21-JIT-DP"
+COMMIT = "8e7874ec9b983fcb45b8a4ebe5222721ffe75da5"
+PROJECTS = ("gerrit", "go", "jdt", "openstack", "platform", "qt")
+CACHE = Path(__file__).resolve().parent.parent / ".cache" / "bench" / "risk"
 LEARN, REFITS, HALF_LIFE, BINS = 0.8, 12, 0.25, 15
 Array = Any
+
+
+def fetch() -> Path:
+    """The public files, fetched once: only the blobs that are read, at a pinned commit."""
+    store = CACHE / "git"
+
+    def git(*arguments: str) -> bytes:
+        return subprocess.run(["git", "-C", store, *arguments], check=True, capture_output=True).stdout
+
+    if not (CACHE / "ready").exists():
+        store.mkdir(parents=True, exist_ok=True)
+        try:
+            git("init", "-q", "--bare")
+            git("config", "remote.origin.url", SOURCE)
+            git("config", "remote.origin.promisor", "true")
+            git("fetch", "-q", "--depth", "1", "--filter=blob:none", "origin", COMMIT)
+            for name in PROJECTS:
+                path = f"Data_Extraction/git_base/datasets/{name}/{name}_k_feature.csv"
+                (CACHE / f"{name}.csv").write_bytes(git("show", f"{COMMIT}:{path}"))
+        except subprocess.CalledProcessError as error:
+            raise SystemExit(f"{SOURCE} cannot be fetched: {error.stderr.decode(errors='replace')}") from None
+        (CACHE / "ready").touch()
+    return CACHE
 
 
 def read(path: Path) -> tuple[Array, Array]:
@@ -110,13 +137,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--data", type=Path)
     parser.add_argument("--projects", default="", help="only these; nothing is written then")
     args = parser.parse_args()
     wanted = set(filter(None, args.projects.split(",")))
+    data = args.data or fetch()
     results: list[dict[str, tuple[float, float]]] = []
     changes = 0
-    for path in sorted(args.data.glob("*.csv")):
+    for path in sorted(data.glob("*.csv")):
         if wanted and path.name.split("_")[0].removesuffix(".csv") not in wanted:
             continue
         x, y = read(path)
@@ -125,7 +153,7 @@ def main() -> int:
         shown = ", ".join(f"{k} {a:.3f}/{e:.3f}" for k, (a, e) in results[-1].items())
         print(f"{path.stem}: {len(y)} changes, AUC/ECE: {shown}", flush=True)
     if not results:
-        print(f"no CSV of any project below {args.data}", file=sys.stderr)
+        print(f"no CSV of any project below {data}", file=sys.stderr)
         return 2
     means = {name: np.mean([found[name] for found in results], axis=0) for name in results[0]}
     if wanted or "gradient boosting" not in means:
