@@ -15,12 +15,13 @@ def drift_blocks(watched: Sequence[Watched]) -> tuple[Block, ...]:
     if not watched:
         return (Text("No decision with a known outcome can be watched yet."),)
     rows = tuple(
-        (item.name, "ALARM" if item.alarmed else "quiet", item.drift.observations, item.sentence)
-        for item in watched
+        (item.name, "ALARM" if item.alarmed else "quiet", item.drift.observations) for item in watched
     )
-    table = Table(columns=("stream", "state", "observations", "what was seen"), rows=rows)
+    table = Table(columns=("stream", "state", "observations"), rows=rows)
+    # Whole sentences are no column: on a phone they would be cut.
+    told = Text("\n".join(f"{item.name}: {item.sentence}" for item in watched))
     charts = [_timeline(item) for item in watched if item.drift.observations > 2]
-    return (table, *charts)
+    return (table, told, *charts)
 
 
 def _timeline(item: Watched) -> Chart:

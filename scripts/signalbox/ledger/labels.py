@@ -65,7 +65,8 @@ def label_decisions(targets: Iterable[Target], outcomes: Iterable[Outcome]) -> L
     """Join outcomes to decisions and resolve each decision's label. Independent of the order of either.
 
     An outcome that names a decision about an artifact is about that artifact: it is joined to every decision
-    on the same digest in the same environment. One that names another decision is joined to that one alone.
+    on the same digest in the same environment. One that names another decision is joined to that one alone,
+    and one that names a decision which is not here is joined by its subject.
     Any other is joined to the decisions about its digest, or, when it has none, about its commit; an
     environment it names must match.
     """
@@ -129,9 +130,11 @@ def _targets(
 ) -> list[Target]:
     if outcome.decision:
         target = by_id.get(outcome.decision)
-        if target is None or not target.digest:
-            return [target] if target else []
-        return [t for t in by_digest[target.digest] if t is target or _meets(t, target.environment)]
+        if target is not None and not target.digest:
+            return [target]
+        if target is not None:
+            return [t for t in by_digest[target.digest] if t is target or _meets(t, target.environment)]
+        # A decision that is not here (a later version's, or dropped by age): its artifact still may be.
     subject = outcome.subject
     if subject.digest:
         found = by_digest.get(subject.digest, [])

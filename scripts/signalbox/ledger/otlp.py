@@ -1,7 +1,7 @@
 """Records as OpenTelemetry spans over OTLP/HTTP (JSON), by the semantic conventions for CI/CD.
 
 A decision is one task run (`cicd.pipeline.task.*`) of the pipeline that delivers a commit; decisions about
-one commit or artifact of one repository share a trace, and an outcome is a span in the trace of what it names.
+one commit or artifact of one repository share a trace; an outcome is a span in the trace of what it names.
 Trace and span ids are drawn from the records, so sending a record again repeats its span. The ledger knows
 when a decision was made, not how long it took: spans start and end at that moment.
 """

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import msgspec
+
+from signalbox.ledger.labels import Target, label_decisions
+from signalbox.ledger.records import Outcome
 from signalbox.promotion.inputs import Label, Past
 
 MOST = 2000
-# An explicit link to an incident outranks a rollback, and so on down to a mere absence of trouble.
-_PRECEDENCE = ("incident-link", "rollback", "revert", "hotfix", "audit", "manual", "time-window")
 
 
 def past_of(
@@ -22,38 +24,38 @@ def past_of(
     bad; without a digest there is nothing to join.
     """
     latest: dict[str, Mapping[str, Any]] = {}
+    targets: list[Target] = []
     for bundle in decisions:
         made = bundle.get("decision")
-        if not isinstance(made, Mapping) or made.get("kind") != "promotion":
+        if not isinstance(made, Mapping):
             continue
         digest = _digest(made)
+        # An outcome may name the rollout or an earlier run: they are about the same artifact. Environments
+        # are left out, because what was bad anywhere is no clean past of it.
+        targets.append(Target(id=str(made.get("id")), digest=digest))
+        if made.get("kind") != "promotion":
+            continue
         if (
             digest
             and digest != without
             and str(made.get("decided_at")) >= str(latest.get(digest, {}).get("decided_at", ""))
         ):
             latest[digest] = made
-    labels = _labels(outcomes, {str(made.get("id")): digest for digest, made in latest.items()})
+    labels = _labels(outcomes, targets)
     past = [_past(made, labels.get(digest, "unknown")) for digest, made in latest.items()]
     return tuple(sorted(past, key=lambda item: item.at))[-MOST:]
 
 
-def _labels(outcomes: Iterable[Mapping[str, Any]], by_id: Mapping[str, str]) -> dict[str, Label]:
-    records = [o for o in outcomes if o.get("label") in ("clean", "bad", "unknown")]
-    retracted = {str(o["retracts"]) for o in records if o.get("retracts")}
-    best: dict[str, tuple[int, str, Label]] = {}
-    for outcome in records:
-        subject = outcome.get("subject")
-        told = subject.get("digest", "") if isinstance(subject, Mapping) else ""
-        digest = by_id.get(str(outcome.get("decision", ""))) or told
-        if not digest or str(outcome.get("id")) in retracted:
+def _labels(outcomes: Iterable[Mapping[str, Any]], targets: Sequence[Target]) -> dict[str, Label]:
+    """Digest → label, by the ledger's own rules. A record that is no outcome of this version says nothing."""
+    told = []
+    for plain in outcomes:
+        try:
+            told.append(msgspec.convert(plain, Outcome))
+        except msgspec.ValidationError:
             continue
-        source = outcome.get("source")
-        rank = _PRECEDENCE.index(source) if source in _PRECEDENCE else len(_PRECEDENCE)
-        entry = (-rank, str(outcome.get("recorded_at", "")), outcome["label"])
-        if digest not in best or entry[:2] >= best[digest][:2]:
-            best[digest] = entry
-    return {digest: entry[2] for digest, entry in best.items()}
+    found = label_decisions(targets, told).by_decision
+    return {t.digest: found[t.id].label for t in targets if t.digest and t.id in found}
 
 
 def _past(made: Mapping[str, Any], label: Label) -> Past:

@@ -185,7 +185,7 @@ def test_drift_comes_first_and_is_drawn_against_its_alarm():
     report = health_report(history(plans, told), since=SINCE, now=NOW, environment="production")
     assert report.verdict.startswith("Drift: ")
     assert "refine_policy.py" in report.recommendation
-    table, chart = dict(report.sections)["Drift"]
+    table, _, chart = dict(report.sections)["Drift"]
     assert table.rows[0][:2] == ("escapes", "ALARM")
     assert chart.limit is not None
     assert chart.series["evidence"][-1] >= chart.limit[1]

@@ -17,7 +17,7 @@ def decision(ident: str, digest: str, at: str = "2026-01-01T00:00:00Z", **output
 
 def outcome(label: str, **more: Any) -> dict[str, Any]:
     fields = {"id": f"o-{label}-{more}", "label": label, "source": "manual", "recorded_at": "2026-01-02"}
-    return fields | more
+    return fields | {"observed_at": "2026-01-02T00:00:00Z"} | more
 
 
 def labels(*outcomes: dict[str, Any]) -> list[str]:
