@@ -1,5 +1,6 @@
 """Every row of the environment tables by the command line: it holds, it breaks, it dies with its line."""
 
+import json
 import sys
 from pathlib import Path
 
@@ -142,7 +143,7 @@ def test_explain_says_why_each_line_is_asked_and_who_can_answer(here):
 
 def test_skipped_cancelled_neutral_and_missing_jobs_are_told_apart(here):
     for result, says in {"skipped": "it was skipped", "cancelled": "cancelled", "neutral": "neutral"}.items():
-        needs = '{"unit-tests": {"result": "%s"}}' % result
+        needs = json.dumps({"unit-tests": {"result": result}})
         found = here.gate(gates_world.shipped(), "gate-3", without=("unit-tests",), more=("--needs", needs))
         assert (found.verdict, says in found.output) == ("NOT_VERIFIED", True)
     needs = '{"unit-tests": {"result": "success"}}'
