@@ -1,8 +1,8 @@
 """Which changes turn out to hold a defect: logistic models on the features of Kamei et al., in time order.
 
 Takes a folder with one CSV a project (columns date, bug and the fourteen features as in FEATURES); without
-one, the six of Zeng et al. (ISSTA 2021) are fetched from GitHub and kept in .cache. Each is split by date, the
-first 80% to learn from. "Rolling" is refitted twelve times over the rest on all that came before, the newest
+one, the six of Zeng et al. (ISSTA 2021) are fetched from GitHub and kept in .cache. Each is split by date,
+the first 80% to learn from. "Rolling" is refitted twelve times over the rest on all that came before, the newest
 weighing most; it is told every label at once, which in life comes weeks later. Gradient boosting learns once;
 it is measured beside them where scikit-learn can be imported.
 
