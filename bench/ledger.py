@@ -49,14 +49,17 @@ def write(url: str, writer: int, events: int, told: Path) -> None:
         if url.startswith("git:"):
             git = GitLedger(Path(url[4:]), run=f"{writer}-1")
             for start in range(0, events, BATCH):
-                files = dict(made(f"w{writer}-e{i}") for i in range(start, min(start + BATCH, events)))
+                files = dict(
+                    made(f"w{writer}-e{i}", day=1 + writer % 28)
+                    for i in range(start, min(start + BATCH, events))
+                )
                 git.write(files)
                 notes.write("".join(f"{name}\n" for name in files))
                 notes.flush()
             return
         folder = FolderLedger(Path(url))
         for index in range(events):
-            notes.write(folder.record(made(f"w{writer}-e{index}")[1]) + "\n")
+            notes.write(folder.record(made(f"w{writer}-e{index}", day=1 + writer % 28)[1]) + "\n")
             notes.flush()
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from signalbox.errors import InputError
 
-_LIMIT_SECONDS = 120
+# A compaction of a large ledger takes a while on a busy machine; nothing waits for it.
+_LIMIT_SECONDS = 600
 
 
 class GitRepository:
