@@ -2,9 +2,9 @@
 
 Takes a folder with one CSV a project (columns date, bug and the fourteen features as in FEATURES); without
 one, the six of Zeng et al. (ISSTA 2021) are fetched from GitHub and kept in .cache. Each is split by date,
-the first 80% to learn from. "Rolling" is refitted twelve times over the rest on all that came before, the newest
-weighing most; it is told every label at once, which in life comes weeks later. Gradient boosting learns once;
-it is measured beside them where scikit-learn can be imported.
+the first 80% to learn from. "Rolling" is refitted twelve times over the rest on all that came before, the
+newest weighing most; it is told every label at once, which in life comes weeks later. Gradient boosting
+learns once; it is measured beside them where scikit-learn can be imported.
 
     python bench/risk.py [--data FOLDER] [--projects go,jdt]
 """

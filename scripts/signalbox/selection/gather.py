@@ -105,13 +105,18 @@ def suite_facts(
     """Per suite: which of its test paths the head has, and the tests and seconds recorded below them."""
     folders = {path.rsplit("/", i + 1)[0] for path in head for i in range(path.count("/"))}
     exists: Callable[[str], bool] = lambda path: path in head or path.rstrip("/") in folders or path == "."  # noqa: E731
-    tests = list(tests)
+    by_file: dict[str, tuple[int, float]] = {}
+    for test in tests:
+        number, seconds = by_file.get(test.file, (0, 0.0))
+        by_file[test.file] = (number + 1, seconds + test.seconds)
     found = {}
     for name, suite in settings.suites.items():
         paths = tuple(path for path in suite.tests if exists(path))
         roots = tuple(path.rstrip("/") + "/" for path in paths)
-        below = [t for t in tests if t.file in paths or t.file.startswith(roots) or "." in paths]
+        below = [v for f, v in by_file.items() if f in paths or f.startswith(roots) or "." in paths]
         found[name] = SuiteFact(
-            paths=paths, tests=len(below), seconds=round(sum(test.seconds for test in below), 3)
+            paths=paths,
+            tests=sum(number for number, _ in below),
+            seconds=round(sum(seconds for _, seconds in below), 3),
         )
     return found
