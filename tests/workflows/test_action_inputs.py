@@ -113,6 +113,7 @@ def test_the_monitor_takes_its_objectives_from_its_inputs(runner, repository, tm
             "latency-objective-ms": "250",
             "metrics-url": arms(rig),
             "audit": "trail.jsonl",
+            "serve": "127.0.0.1:0",
             # The runner's own folder is gone when the job is.
             "bundles": str(tmp_path / "bundles"),
         }
@@ -123,6 +124,25 @@ def test_the_monitor_takes_its_objectives_from_its_inputs(runner, repository, tm
     found = [given[key] for key in ("look_seconds", "error_objective", "latency_objective_ms")]
     assert found == [0.4, 0.3, 250]
     assert int(run.outputs("trail")["out"]) > 0
+    assert "serving /metrics and /judge at 127.0.0.1:" in run.log
+
+
+def test_the_sweeper_leaves_alone_what_is_not_under_way(runner, repository, tmp_path):
+    made = repository({".github/signalbox.yml": POLICY})
+    with proxy_rig(tmp_path) as rig:
+        inputs = {
+            "deployment": "web",
+            "digest": DIGEST,
+            "environment": "staging",
+            "mode": "enforce",
+            "sweep": "yes",
+            "state": str(tmp_path / "state.json"),
+            "traffic": rig.traffic,
+            "fail-on": "never",
+        }
+        run = runner.use(made, "monitor-rollout", inputs)
+    assert run.code == 0, run.explain()
+    assert "nothing to sweep" in run.log
 
 
 def test_scoring_takes_waivers_and_an_advisors_key(runner, repository):
