@@ -12,7 +12,7 @@ examples:
   usage_feedback.py import --runtime local --telemetry-dir runs --telemetry-dir more --store usage.jsonl
   usage_feedback.py report --group-by runtime --store usage.jsonl
 
-A telemetry file holds envelopes, one JSON object a line: run, at, repo, profile_id, prompt_variant, skill_ids and
+A telemetry file holds envelopes, one JSON object a line: run, repo, profile_id, prompt_variant, skill_ids and
 counts. An envelope of kind "judgement" with by (person or eval) adds result, quality_score, rework and
 human_minutes_saved to the run it names; what a run says of itself about those is not taken.
 """

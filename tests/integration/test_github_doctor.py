@@ -231,3 +231,35 @@ def test_under_actions_it_never_fails_the_job_and_writes_a_summary(tmp_path: Pat
     done = doctor(tmp_path, GITHUB_ACTIONS="true", **files)
     assert done.returncode == 0
     assert "| state" in summary.read_text()
+
+
+CALLER = """on: push
+permissions: {}
+jobs:
+  gate:
+    uses: acme/signalbox/.github/workflows/pre-promote.yml@v1
+"""
+
+
+def test_a_caller_of_pre_promote_is_told_what_only_a_maintainer_sets_up(tmp_path, github_double):
+    set_up(github_double)
+    (tmp_path / ".github/workflows").mkdir(parents=True)
+    (tmp_path / ".github/workflows/gate.yml").write_text(CALLER)
+    found = checks(doctor(tmp_path, "--repository", REPO, "--format", "json", double=github_double))
+    assert found["dev-evals-green required on main"]["state"] == "missing"
+    assert found["a prod environment with reviewers"]["state"] == "ok"
+    github_double.add_token("job", "github-actions[bot]", permissions={"contents": "read", "actions": "read"})
+    job = doctor(tmp_path, "--repository", REPO, "--format", "json", double=github_double, GITHUB_TOKEN="job")
+    assert checks(job)["secret dev-api-key"]["state"] == "not_verified"
+    assert "gh secret set dev-api-key" in checks(job)["secret dev-api-key"]["fix"]
+    github_double.add_token("maintainer", "ada", permissions={"secrets": "read", "contents": "read"})
+    arguments = ("--repository", REPO, "--format", "json")
+    found = checks(doctor(tmp_path, *arguments, double=github_double, GITHUB_TOKEN="maintainer"))
+    assert found["secret dev-api-key"]["state"] == "missing"
+    github_double.state.repositories[REPO].secrets.append("DEV_API_KEY")
+    found = checks(doctor(tmp_path, *arguments, double=github_double, GITHUB_TOKEN="maintainer"))
+    assert found["secret dev-api-key"]["state"] == "ok"
+    rules = github_double.state.repositories[REPO].rulesets[0]["rules"][0]["parameters"]
+    rules["required_status_checks"].append({"context": "dev-evals-green", "integration_id": 15368})
+    found = checks(doctor(tmp_path, "--repository", REPO, "--format", "json", double=github_double))
+    assert found["dev-evals-green required on main"]["state"] == "ok"

@@ -10,6 +10,7 @@ from pathlib import Path
 from signalbox import config
 from signalbox.errors import InputError
 
+from .flux import check_update_paths
 from .model import Check, missing, not_verified, ok
 from .workflows import Workflow, needed_permissions, read_workflow, ungranted
 
@@ -154,4 +155,5 @@ def check_all(repo: Path, workflows: Sequence[Workflow], file: str = "") -> list
         check_token_default(workflows),
         check_pins(workflows),
         check_merge_group(workflows),
+        *check_update_paths(repo),
     ]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from signalbox.github import GitHub, Unavailable
 
+from . import prepromote
 from .model import Check, missing, not_verified, ok
 from .workflows import Workflow
 
@@ -41,7 +42,7 @@ def check_all(client: GitHub, workflows: Sequence[Workflow], ledger_branch: str)
     checks.append(_status(client, branch, page, workflows))
     checks.append(_environments(client, page))
     checks.append(_ledger(client, ledger_branch, page))
-    return checks
+    return checks + prepromote.check_all(client, branch, workflows)
 
 
 def _unread(name: str, reading: Unavailable) -> Check:

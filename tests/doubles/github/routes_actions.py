@@ -208,6 +208,13 @@ def list_caches(r: Request) -> Answer:
     return r.page(rows, lambda row: row, "actions_caches")
 
 
+@route("GET", REPO + "/actions/secrets", "secrets=read")
+def list_secrets(r: Request) -> Answer:
+    """Their names; GitHub never tells more."""
+    at = "2026-01-01T00:00:00Z"
+    return r.page(r.repo.secrets, lambda name: {"name": name, "created_at": at, "updated_at": at}, "secrets")
+
+
 @route("GET", REPO + "/actions/permissions", "administration=read")
 def actions_permissions(r: Request) -> Answer:
     return Answer(200, r.repo.actions_permissions)

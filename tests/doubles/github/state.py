@@ -62,6 +62,7 @@ class Repository:
     jobs: list[Row] = field(default_factory=list)
     workflows: list[Row] = field(default_factory=list)
     caches: list[Row] = field(default_factory=list)
+    secrets: list[str] = field(default_factory=list)
     protections: dict[str, Row] = field(default_factory=dict)
     rulesets: list[Row] = field(default_factory=list)
     actions_permissions: Row = field(
