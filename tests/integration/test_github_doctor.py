@@ -248,7 +248,7 @@ def test_a_caller_of_pre_promote_is_told_what_only_a_maintainer_sets_up(tmp_path
     found = checks(doctor(tmp_path, "--repository", REPO, "--format", "json", double=github_double))
     assert found["dev-evals-green required on main"]["state"] == "missing"
     assert found["a prod environment with reviewers"]["state"] == "ok"
-    github_double.add_token("job", "github-actions[bot]", permissions={"contents": "read", "actions": "read"})
+    github_double.add_token("job", "github-actions[bot]", "installation", {"contents": "read"})
     job = doctor(tmp_path, "--repository", REPO, "--format", "json", double=github_double, GITHUB_TOKEN="job")
     assert checks(job)["secret dev-api-key"]["state"] == "not_verified"
     assert "gh secret set dev-api-key" in checks(job)["secret dev-api-key"]["fix"]

@@ -135,7 +135,8 @@ class Route:
         if not self.needs or (token and token.kind == "user"):
             return True
         reads = all(need.endswith("=read") for need in self.needs.split("; "))
-        if reads and repository and not repository.private and "administration" not in self.needs:
+        closed = any(scope in self.needs for scope in ("administration", "secrets"))
+        if reads and repository and not repository.private and not closed:
             return True
         held = token.permissions if token else {}
         for need in self.needs.split("; "):
