@@ -1,6 +1,7 @@
 """EPSS: the probability that a CVE is exploited within 30 days, as FIRST's dated CSV (unpacked).
 
 The first line tells model and date: ``#model_version:…,score_date:2026-05-01T00:00:00+0000``.
+The format has no end mark: a list cut between two rows is a whole list of fewer CVEs.
 """
 
 from __future__ import annotations

@@ -40,6 +40,8 @@ JUNIT = {
     "failure-outside-cdata": ("pass", [], {"total": 1, "passed": 1, "failed": 0}),
     "entities": ("not_verified", ["hostile"], {}),
     "external-entity": ("not_verified", ["hostile"], {}),
+    "skipped-not-listed": ("pass", [], {"total": 5, "passed": 2, "skipped": 3}),
+    "skipped-and-more-missing": ("not_verified", ["cases-missing"], {"passed": 2}),
     "truncated": ("not_verified", ["not-xml"], {"total": 2, "failed": 1, "partial": True}),
     "negative-count": ("not_verified", ["bad-count"], {}),
     "pytest-collection-error": ("fail", [], {"total": 1, "failed": 1, "errors": 1}),
