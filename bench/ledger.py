@@ -10,9 +10,7 @@ from __future__ import annotations
 
 import argparse
 import multiprocessing
-import os
 import resource
-import signal
 import statistics
 import subprocess
 import sys
@@ -48,10 +46,11 @@ def write(url: str, writer: int, events: int, told: Path) -> None:
     with told.open("w", encoding="utf-8") as notes:
         if url.startswith("git:"):
             git = GitLedger(Path(url[4:]), run=f"{writer}-1")
-            for start in range(0, events, BATCH):
+            batch = min(BATCH, max(1, events // 10))
+            for start in range(0, events, batch):
                 files = dict(
                     made(f"w{writer}-e{i}", day=1 + writer % 28)
-                    for i in range(start, min(start + BATCH, events))
+                    for i in range(start, min(start + batch, events))
                 )
                 git.write(files)
                 notes.write("".join(f"{name}\n" for name in files))
@@ -73,12 +72,14 @@ def at_once(url: str, writers: int, events: int, scratch: Path, *, killed: int) 
     ]
     for process in running:
         process.start()
-    victims = running[:killed]
-    while victims and not all(note.is_file() and note.stat().st_size for note in notes[:killed]):
-        time.sleep(0.02)
-    for process in victims:
-        if process.pid:
-            os.kill(process.pid, signal.SIGKILL)
+    waiting = list(zip(running[:killed], notes, strict=False))
+    while waiting:
+        # Each as soon as it has recorded something, so that it is in the middle of the rest.
+        ready = [pair for pair in waiting if pair[1].is_file() and pair[1].stat().st_size]
+        for process, _ in ready:
+            process.kill()
+        waiting = [pair for pair in waiting if pair not in ready]
+        time.sleep(0.005)
     for process in running:
         process.join()
     took = time.perf_counter() - started

@@ -138,9 +138,12 @@ def _poisson_cdf(count: int, mean: float) -> float:
     if mean <= 0:
         return 1.0
     first = max(0, min(count, int(mean)) - int(15 * math.sqrt(mean)) - 60)
-    log_mean = math.log(mean)
-    terms = (math.exp(k * log_mean - mean - math.lgamma(k + 1)) for k in range(first, count + 1))
-    return min(1.0, math.fsum(terms))
+    term = math.exp(first * math.log(mean) - mean - math.lgamma(first + 1))
+    total = term
+    for k in range(first + 1, count + 1):
+        term *= mean / k
+        total += term
+    return min(1.0, total)
 
 
 def _solve(rising: Callable[[float], float], level: float, near: int) -> float:
