@@ -18,14 +18,26 @@ def _load(text: str) -> Any:
     return yaml.load(text, _LOADER)  # noqa: S506 (both are safe loaders)
 
 
+# Line breaks to YAML and to Python, but not to the people who wrote the text: only quoted do they survive.
+_BREAKS = frozenset("\x85\u2028\u2029")
+
+
 class _Plain(yaml.SafeDumper):
-    """Lists set in; no aliases."""
+    """Lists set in; no aliases; text with rare line breaks in double quotes."""
 
     def ignore_aliases(self, data: object) -> bool:
         return True
 
     def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
         super().increase_indent(flow, False)
+
+
+def _text(dumper: yaml.SafeDumper, data: str) -> yaml.Node:
+    style = '"' if _BREAKS & set(data) else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", data, style=style)
+
+
+_Plain.add_representer(str, _text)
 
 
 def row_of(case: Case) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from signalbox.decision import canonical, sha256_hex
@@ -100,6 +100,8 @@ def test_the_shipped_config_takes_a_row_of_every_role():
 texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="{"), min_size=1, max_size=80)
 
 
+@example("0", "\x85", "\n", False)
+@example("a\u2028b", "\u2029", "\r\n", True)
 @given(texts, texts, st.sampled_from(["\n", "\r\n"]), st.booleans())
 def test_any_text_goes_in_and_comes_out_as_it_was(task, rubric, newline, ends):
     config = CONFIG.replace("\n", newline)
