@@ -129,7 +129,10 @@ def test_nothing_is_left_running(demo):
 
 def test_interrupted_it_stops_everything_and_says_where_the_records_lie(tmp_path):
     out = tmp_path / "out"
-    with subprocess.Popen([*DEMO, "--out", str(out), *SHORT], stdout=subprocess.PIPE, text=True) as running:
+    # A shell starts its background jobs, and so whatever they start, with SIGINT ignored; a person's is not.
+    listening = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)}
+    command = [*DEMO, "--out", str(out), *SHORT]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, **listening) as running:
         printed = []
         deadline = time.monotonic() + 120
         for line in running.stdout:
