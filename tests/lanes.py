@@ -42,7 +42,7 @@ LANES = (
     Lane(
         "integration",
         "real git, real Prometheus, real HAProxy, a real registry, PyPI projects",
-        ("tests/integration", "-n", "2", "--dist", "loadfile"),
+        ("tests/integration", "-n", "3", "--dist", "loadfile"),
         ("git", "prometheus", "haproxy", "docker-registry"),
     ),
     Lane("workflows", "every workflow and action under act", ("tests/workflows", "-n", "2"), ("node",)),
