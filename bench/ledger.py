@@ -67,8 +67,12 @@ def at_once(url: str, writers: int, events: int, scratch: Path, *, killed: int) 
     context = multiprocessing.get_context("fork")
     notes = [scratch / f"{writer}.txt" for writer in range(writers)]
     started = time.perf_counter()
+    # Those that will be killed have more to write than they can finish before.
     running = [
-        context.Process(target=write, args=(url, writer, events, notes[writer])) for writer in range(writers)
+        context.Process(
+            target=write, args=(url, writer, events * (1000 if writer < killed else 1), notes[writer])
+        )
+        for writer in range(writers)
     ]
     for process in running:
         process.start()
@@ -82,6 +86,8 @@ def at_once(url: str, writers: int, events: int, scratch: Path, *, killed: int) 
         time.sleep(0.005)
     for process in running:
         process.join()
+    if sum(process.exitcode == -9 for process in running) != killed:
+        raise SystemExit("not every writer that was to be killed was killed")
     took = time.perf_counter() - started
     # A line without its end was cut off by the kill.
     lines = [line for note in notes for line in note.read_text().splitlines(keepends=True)]
