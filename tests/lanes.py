@@ -37,7 +37,7 @@ class Lane:
 
 
 LANES = (
-    Lane("lint", "style, types, workflows, documents", ("tests/lint",), ("node", "shellcheck")),
+    Lane("lint", "style, types, workflows, documents", ("tests/lint", "-n", "2"), ("node", "shellcheck")),
     Lane("unit", "every room by itself", ("tests/unit", "-n", "2", "--dist", "loadfile")),
     Lane(
         "integration",
