@@ -96,6 +96,12 @@ fi
 export SIGNALBOX_COMMIT=
 if [[ ${GITHUB_ACTION_REF:-} =~ ^[0-9a-f]{40}$ ]]; then SIGNALBOX_COMMIT=$GITHUB_ACTION_REF; fi
 
+# Where a runner keeps an action says which repository and version it is of; summaries link to its documents.
+export SIGNALBOX_DOCS=
+if [[ $root =~ /_actions/([A-Za-z0-9-]+/[A-Za-z0-9._-]+)/([A-Za-z0-9._/-]+)$ ]]; then
+  SIGNALBOX_DOCS=${GITHUB_SERVER_URL:-https://github.com}/${BASH_REMATCH[1]}/blob/${BASH_REMATCH[2]}/docs
+fi
+
 arguments=()
 case $script in
   # These start the caller's own suite, which needs the caller's environment; python -I ignores that.

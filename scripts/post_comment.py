@@ -42,7 +42,7 @@ def run(context: Context) -> Result:
             return Result(
                 text=f"no open pull request of {args.head} stands at {args.sha}: nothing to comment"
             )
-        made = client.upsert_comment(number, "test-selection", comment(decision))
+        made = client.upsert_comment(number, "test-selection", comment(decision, docs=context.docs))
     return Result(text=f"commented on #{number}: {made.url}", outputs={"comment": made.url})
 
 

@@ -89,9 +89,8 @@ def _comment(context: Context, decision: Decision) -> None:
 
     try:
         with GitHub.from_environ(context.environ) as client:
-            client.upsert_comment(
-                int(context.args.comment), "promotion", comment(decision, review_blocks(decision))
-            )
+            text = comment(decision, review_blocks(decision), docs=context.docs)
+            client.upsert_comment(int(context.args.comment), "promotion", text)
     except (GitHubError, ValueError) as error:
         context.say(f"the comment was not posted: {error}")
 

@@ -264,7 +264,8 @@ def _comment(context: Context, decision: Any, shown: list[Any]) -> None:
 
     try:
         with GitHub.from_environ(context.environ) as client:
-            client.upsert_comment(int(context.args.comment), "test-selection", comment(decision, shown))
+            text = comment(decision, shown, docs=context.docs)
+            client.upsert_comment(int(context.args.comment), "test-selection", text)
     except (GitHubError, ValueError) as error:
         context.say(f"the comment was not posted: {error}")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
@@ -13,6 +14,8 @@ from signalbox.actions import Annotation, Workflow, plain
 from signalbox.config import Policy
 from signalbox.decision import Decision, Stamp, Subject
 from signalbox.render import Block
+
+_DOCS = re.compile(r"https://[A-Za-z0-9.-]+(?::\d+)?(?:/[A-Za-z0-9._-]+)+")
 
 PERMITS, DENIES, WRONG, ASKS = 0, 1, 2, 3
 
@@ -31,6 +34,12 @@ class Context(msgspec.Struct, frozen=True):
     def say(self, text: str) -> None:
         """One line of progress, on stderr; nothing in it can pass for a command to the runner."""
         print(plain(text), file=self.log, flush=True)
+
+    @property
+    def docs(self) -> str:
+        """Where the documents of the running version can be read, or nothing when that is not known."""
+        address = self.environ.get("SIGNALBOX_DOCS", "")
+        return address if _DOCS.fullmatch(address) else ""
 
     def subject(self, *, commit: str = "", digest: str = "") -> Subject:
         """What is decided about: this repository and environment, with the given commit and digest."""

@@ -105,7 +105,7 @@ def _show(context: Context, result: Result, replayed: str, code: int) -> None:
     if decision is not None:
         from signalbox.render.markdown import markdown
 
-        workflow.summary(markdown(decision, result.blocks, replay=replayed))
+        workflow.summary(markdown(decision, result.blocks, replay=replayed, docs=context.docs))
     elif result.summary:
         workflow.summary(result.summary)
     workflow.annotate([*_verdict_annotation(context, decision, code), *result.annotations])

@@ -1,6 +1,9 @@
 """The launcher and the harness themselves: what every other test of this lane rests on."""
 
 import json
+import os
+import shutil
+import subprocess
 
 HOSTILE = 'raise SystemExit("a file of the workspace was imported")\n'
 FILES = {"README.md": "# A shop\n"}
@@ -88,3 +91,36 @@ def test_the_stand_ins_refuse_like_the_real_actions(runner, repository):
     assert run.code == 1
     assert "409" in run.annotations("error")[-1]
     assert list(run.artifacts) == ["same"]
+
+
+def test_a_summary_links_to_the_documents_of_its_own_version(runner, tmp_path):
+    """A runner keeps an action below _actions/OWNER/REPOSITORY/REF: the one thing that always names it."""
+    placed = tmp_path / "_actions" / "acme" / "signalbox" / "releases" / "v1"
+    shutil.copytree(runner.copy, placed, ignore=shutil.ignore_patterns(".git"))
+    shop = tmp_path / "shop"
+    subprocess.run(["git", "init", "-q", shop], check=True)
+    summary = tmp_path / "summary.md"
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(tmp_path),
+        "RUNNER_TEMP": str(tmp_path),
+        "SIGNALBOX_TOOL_DIR": str(runner.tools),
+        "GITHUB_ACTIONS": "true",
+        "GITHUB_SERVER_URL": "https://github.example",
+        "GITHUB_STEP_SUMMARY": str(summary),
+        "GITHUB_OUTPUT": str(tmp_path / "output"),
+        "SIGNALBOX_FORMAT": "github",
+        "SIGNALBOX_EVIDENCE": str(tmp_path / "nothing"),
+    }
+    (tmp_path / "nothing").mkdir()
+    done = subprocess.run(
+        ["bash", placed / "actions" / "run.sh", "score_artifact"],
+        cwd=shop,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    link = "https://github.example/acme/signalbox/blob/releases/v1/docs/why.md#promotion"
+    assert f"[what this means]({link})" in summary.read_text()

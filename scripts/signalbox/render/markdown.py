@@ -23,15 +23,19 @@ CHART_POINTS = 60
 _CUT = "\n\n_The rest is in the run's summary._\n"
 
 
-def markdown(decision: Decision, blocks: Sequence[Block] = (), *, replay: str = "") -> str:
-    """The whole summary of a decision. ``replay`` is the command that makes it again."""
+def markdown(decision: Decision, blocks: Sequence[Block] = (), *, replay: str = "", docs: str = "") -> str:
+    """The whole summary of a decision.
+
+    ``replay`` is the command that makes it again; ``docs`` the address of the library's ``docs/``, whose
+    page ``why.md`` says what each verdict means and how to get past it.
+    """
     first, *others = decision.reasons or (Reason(code="none", text="No reason was recorded."),)
     parts = [
         wording.MODES[decision.mode],
         _reasons(others),
         *(block_markdown(block) for block in blocks),
         _advice(decision),
-        _footer(decision, replay),
+        _footer(decision, replay, docs),
     ]
     return _template("summary.md").substitute(
         sign=wording.sign(decision),
@@ -44,13 +48,13 @@ def markdown(decision: Decision, blocks: Sequence[Block] = (), *, replay: str = 
     )
 
 
-def comment(decision: Decision, blocks: Sequence[Block] = (), *, replay: str = "") -> str:
+def comment(decision: Decision, blocks: Sequence[Block] = (), *, replay: str = "", docs: str = "") -> str:
     """As :func:`markdown`, within what a comment may hold; whole blocks are left out from the end."""
     kept = list(blocks)
     while True:
         dropped = len(blocks) - len(kept)
         note = [Text(f"{dropped} more sections are in the run's summary.")] if dropped else []
-        text = markdown(decision, [*kept, *note], replay=replay)
+        text = markdown(decision, [*kept, *note], replay=replay, docs=docs)
         if len(text) <= COMMENT_LIMIT:
             return text
         if not kept:
@@ -176,7 +180,7 @@ def _advice(decision: Decision) -> str:
     return _table(Table(("Adviser", "asks for", "because", "", "note"), rows, title="Advice of a model"))
 
 
-def _footer(decision: Decision, replay: str) -> str:
+def _footer(decision: Decision, replay: str, docs: str) -> str:
     parts = [
         code_span(decision.id),
         markdown_text(decision.decided_at, 60),
@@ -185,6 +189,8 @@ def _footer(decision: Decision, replay: str) -> str:
     ]
     if replay:
         parts.append(f"again: {code_span(replay)}")
+    if docs:
+        parts.insert(0, f"[what this means]({docs}/why.md#{wording.anchor(decision)})")
     return f"<sub>{' · '.join(parts)}</sub>"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 from signalbox.decision import Decision, exit_code
 
@@ -41,6 +42,11 @@ def tone(decision: Decision) -> str:
 def name(decision: Decision) -> str:
     """What this kind of decision is called."""
     return NAMES.get(decision.kind, decision.kind)
+
+
+def anchor(decision: Decision) -> str:
+    """The heading of ``docs/why.md`` about this kind of decision, as GitHub links to it."""
+    return re.sub(r"[^a-z -]", "", name(decision).lower()).replace(" ", "-")
 
 
 def number(value: float) -> str:
