@@ -16,7 +16,9 @@ from signalbox.errors import InputError
 
 if TYPE_CHECKING:
     from signalbox.config.rollout import Rollout
+    from signalbox.rollout.clock import RealClock
     from signalbox.rollout.model import Inputs
+    from signalbox.rollout.state import StateFile
 
 EPILOG = """\
 examples:
@@ -75,10 +77,19 @@ def main() -> int:
     )
     command.option(
         "--sweep",
+        choices=("yes", "no", "look"),
+        default="no",
+        help="yes: watch nothing; retreat if the lease ran out because the monitor is gone. "
+        "look: only say whether that is so",
+    )
+    command.option(
+        "--deployment-status",
         choices=("yes", "no"),
         default="no",
-        help="yes: watch nothing; retreat if the lease in --state ran out because its monitor is gone",
+        help="yes: keep the state in the statuses of a GitHub deployment too, where it outlives the runner",
     )
+    command.option("--sha", metavar="COMMIT", help="with --deployment-status: the commit of the digest")
+    command.option("--url", metavar="URL", help="with --deployment-status: the environment's address")
     command.option(
         "--serve", metavar="HOST:PORT", help="serve /metrics (Prometheus) and /judge (JSON) while watching"
     )
@@ -93,11 +104,20 @@ def run(context: Context) -> Result:
     from signalbox.rollout.decide import decide
 
     settings = context.policy.settings
+    if context.args.sweep != "no" and context.args.deployment_status == "yes":
+        found = _look_for_vanished(context)
+        if found is not None:
+            return found
     inputs = _inputs(context)
     rules = inputs.rules(settings.rollout)
     plan.check_slices(rules.slices, "policy: rollout.slices")
     plan.check_rules(rules)
     inputs = _watch(context, inputs, rules)
+    if settings.advisor.endpoint:
+        from signalbox.rollout.advice import advised
+
+        ref, environment = context.policy.ref, context.args.environment
+        inputs = advised(inputs, settings, ref, context.stamp, environment, context.environ)
     decision = decide(inputs, settings, context.policy.ref, context.stamp)
     return Result(
         decision=decision,
@@ -122,7 +142,7 @@ def _inputs(context: Context) -> Inputs:
         if getattr(args, option) < 0:
             raise InputError("must be positive", where=f"--{option.replace('_', '-')}")
     return Inputs(
-        subject=context.subject(digest=plan.check_digest(args.digest)),
+        subject=context.subject(commit=args.sha, digest=plan.check_digest(args.digest)),
         deployment=plan.check_name(args.deployment),
         slices=plan.parse_slices(args.slices) if args.slices else policy.slices,
         slice_seconds=args.slice_seconds or policy.slice_seconds,
@@ -150,9 +170,9 @@ def _watch(context: Context, inputs: Inputs, rules: Rollout) -> Inputs:
     from signalbox.rollout.looks import Looker
     from signalbox.rollout.monitor import Monitor
     from signalbox.rollout.observe import Blind, Source
-    from signalbox.rollout.progress import Journal
+    from signalbox.rollout.progress import Journal, announcer
     from signalbox.rollout.serve import Board, serving
-    from signalbox.rollout.state import Audit, StateFile
+    from signalbox.rollout.state import Audit
     from signalbox.rollout.traffic import open_traffic
     from signalbox.rollout.watching import watch_only
     from signalbox.signals.http import new_session
@@ -198,27 +218,71 @@ def _watch(context: Context, inputs: Inputs, rules: Rollout) -> Inputs:
             board = Board(inputs.deployment, now=clock.now, fresh_seconds=fresh)
             where = stack.enter_context(serving(args.serve, board))
             context.say(f"serving /metrics and /judge at {where}")
-        journal = Journal(stack.enter_context(Audit(_audit(context))), clock, context.say, board)
+        audit = stack.enter_context(Audit(_audit(context)))
+        told = context.workflow if args.format == "github" else None
+        journal = Journal(audit, clock, context.say, board, announcer(told))
         policy = context.policy.settings.rollout
         if not inputs.moves or engine is None:
             return watch_only(
                 inputs, policy, source=source, engine=engine, journal=journal, clock=clock, new_id=_new_id
             )
+        file = stack.enter_context(_state(context, inputs, clock, stack))
         if sweeping:
             from signalbox.rollout.sweep import sweep
 
-            file = stack.enter_context(StateFile(Path(args.state)))
             return sweep(inputs, policy, engine=engine, state_file=file, journal=journal, clock=clock)
         return Monitor(
             inputs,
             policy,
             engine=engine,
             looker=Looker(rules, source=source, engine=engine, clock=clock, journal=journal),
-            state_file=stack.enter_context(StateFile(Path(args.state))),
+            state_file=file,
             journal=journal,
             clock=clock,
             new_id=_new_id,
         ).run()
+
+
+def _state(context: Context, inputs: Inputs, clock: RealClock, stack: ExitStack) -> StateFile:
+    """The state file, and beside it the statuses of a GitHub deployment where that is asked for."""
+    from signalbox.rollout.state import StateFile
+
+    args = context.args
+    if args.deployment_status != "yes":
+        return StateFile(Path(args.state))
+    from signalbox.github import GitHub
+    from signalbox.rollout.deployments import open_state
+
+    file = open_state(
+        stack.enter_context(GitHub.from_environ(context.environ)),
+        Path(args.state),
+        inputs,
+        sha=args.sha,
+        url=args.url,
+        environ=context.environ,
+        clock=clock,
+        say=context.say,
+        takes_over=args.sweep == "yes",
+    )
+    stack.callback(file.leave)
+    return file
+
+
+def _look_for_vanished(context: Context) -> Result | None:
+    """Say which rollout's monitor is gone; None when there is one and it is to be swept now."""
+    from signalbox.github import GitHub
+    from signalbox.rollout import plan
+    from signalbox.rollout.deployments import vanished
+
+    args = context.args
+    with GitHub.from_environ(context.environ) as client:
+        found = vanished(client, plan.check_name(args.deployment), args.environment, context.stamp.at)
+    if args.sweep == "yes" and found.due:
+        context.say(found.text)
+        args.digest, args.slices = args.digest or found.digest, args.slices or found.slices
+        return None
+    outputs = {"due": str(found.due).lower(), "digest": found.digest, "run-id": found.run}
+    return Result(text=found.text, outputs=outputs)
 
 
 def _new_id() -> str:

@@ -13,12 +13,15 @@ import numpy as np
 
 from signalbox.config.rollout import Rollout
 from signalbox.decision import Subject
+from signalbox.errors import SignalboxError
+from signalbox.rollout.clock import at
 from signalbox.rollout.engine import Engine
 from signalbox.rollout.looks import Looker
 from signalbox.rollout.model import Inputs, StandingApproval
 from signalbox.rollout.monitor import Monitor
 from signalbox.rollout.observe import Arms
 from signalbox.rollout.progress import Journal
+from signalbox.rollout.remote import RemoteState, Told
 from signalbox.rollout.state import Audit, StateFile
 from signalbox.rollout.traffic import Routed, TrafficError
 from signalbox.signals.exposition import parse
@@ -177,6 +180,48 @@ class MortalState(StateFile):
         self._world.touch()
 
 
+class MortalRemote(RemoteState):
+    """The state file and a remote place; each touch of either may be the last."""
+
+    def __init__(self, path: Path, world: World, place, holder: str = "1") -> None:
+        more = {"deployment": "web", "holder": holder, "now": world.now}
+        super().__init__(path, place, say=place.said.append, **more)
+        self._world = world
+
+    def write(self, state):
+        self._world.touch()
+        super().write(state)
+        self._world.touch()
+
+
+class Place:
+    """A remote place that outlives every runner: the lines told so far, newest last."""
+
+    def __init__(self, world: World, digest: str = DIGEST) -> None:
+        self.world = world
+        self.digest = digest
+        self.lines: list[tuple[str, Told]] = []
+        self.said: list[str] = []
+        self.broken = False
+        self.holder = "1"
+
+    def last(self):
+        self._answer()
+        return self.lines[-1][1] if self.lines else None
+
+    def tell(self, sign: str, text: str) -> None:
+        self._answer()
+        # GitHub takes 140 characters.
+        told = Told(digest=self.digest, text=text[:140], holder=self.holder, at=at(self.world.now()))
+        self.lines.append((sign, told))
+        self.world.touch()
+
+    def _answer(self) -> None:
+        self.world.touch()
+        if self.broken:
+            raise SignalboxError("the place does not answer")
+
+
 class MortalAudit(Audit):
     def __init__(self, path: Path, world: World) -> None:
         super().__init__(path)
@@ -223,14 +268,18 @@ def inputs_for(
 
 
 def run_monitor(
-    world: World, folder: Path, rules: Rollout = RULES, traffic=None, said=None, **more
+    world: World, folder: Path, rules: Rollout = RULES, traffic=None, said=None, place=None, **more
 ) -> Inputs:
-    """One run of the monitor in this world, with its files in ``folder``."""
+    """One run of the monitor in this world, with its files in ``folder`` and, if given, a remote place."""
     traffic = traffic or WorldTraffic(world)
     engine = Engine(traffic, world, world)
     with (
         MortalAudit(folder / "audit.jsonl", world) as audit,
-        MortalState(folder / "state.json", world) as file,
+        (
+            MortalRemote(folder / "state.json", world, place, place.holder)
+            if place
+            else MortalState(folder / "state.json", world)
+        ) as file,
     ):
         journal = Journal(audit, world, (said if said is not None else []).append)
         inputs = inputs_for(rules, **more)

@@ -60,6 +60,10 @@ class Rollout(Section, frozen=True, kw_only=True):
     """The same for the share of requests slower than the objective."""
     cluster_size: Annotated[float, msgspec.Meta(ge=1)] = 1.0
     """The largest number of requests that fail together (retries, sessions); evidence is tempered by it."""
+    burst_seconds: NotNegative = 0.0
+    """Watch the baseline for so long before traffic moves, to measure how failures cluster; evidence is
+    tempered by that (approximate) or by cluster-size, whichever is larger. 0 measures nothing; 300 is enough
+    for a baseline with a failure every few seconds."""
     control_share: Annotated[float, msgspec.Meta(ge=0, lt=50)] = 0.0
     """Percent that stay with the baseline while the last slice is judged; 0 = the SLO alone is tested."""
     floor_percent: Weight = 1.0

@@ -11,7 +11,7 @@ from signalbox.errors import InputError
 from . import artifacts, comments, deployments, names, pulls, runs, setup, trees
 from .artifacts import Artifact, Expected, Limits
 from .comments import Comment
-from .deployments import CommitState, Deployment, DeploymentState
+from .deployments import CommitState, Deployment, DeploymentState, Standing
 from .errors import GitHubError, reading
 from .pulls import Pull
 from .runs import Job, Queue, Run
@@ -114,6 +114,10 @@ class GitHub:
     ) -> int:
         """Add a status to a deployment and return its id."""
         return deployments.set_deployment_status(self, deployment, state, description, url, log)
+
+    def standings(self, environment: str, prefix: str, most: int = 20) -> tuple[Standing, ...]:
+        """Return our deployments whose key begins with ``prefix``, and the latest word on each."""
+        return deployments.standings(self, environment, prefix, most)
 
     def put_files(self, ref: str, files: Mapping[str, bytes], message: str) -> Pushed:
         """Write files under a new ref; never over another."""

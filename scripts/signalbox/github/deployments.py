@@ -26,6 +26,18 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True):
     created: bool
 
 
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """A deployment of ours and the latest word on it; everything is empty where nobody said anything yet."""
+
+    id: int
+    key: str
+    sha: str
+    state: str = ""
+    description: str = ""
+    log: str = ""
+    at: str = ""
+
+
 def set_status(
     client: GitHub, sha: str, context: str, state: CommitState, description: str, target: str
 ) -> int:
@@ -79,6 +91,41 @@ def _known(client: GitHub, sha: str, environment: str, key: str) -> Any:
         if isinstance(payload, dict) and payload.get("signalbox") == key:
             return row
     return None
+
+
+def standings(client: GitHub, environment: str, prefix: str, most: int) -> tuple[Standing, ...]:
+    """Our deployments in ``environment`` whose key begins with ``prefix``, newest first, at most ``most``.
+
+    The latest status is the latest with a text by the account that made the deployment: others may add
+    theirs, and GitHub adds empty ones when a newer deployment takes over.
+    """
+    found: list[Standing] = []
+    root = f"/repos/{client.repository}/deployments"
+    for row in client.transport.pages(f"{root}?environment={names.segment(environment)}"):
+        payload = row.get("payload")
+        key = payload.get("signalbox") if isinstance(payload, dict) else None
+        if not isinstance(key, str) or not key.startswith(prefix):
+            continue
+        creator = (row.get("creator") or {}).get("login")
+        latest: dict[str, Any] = {}
+        for status in client.transport.pages(f"{root}/{int(row['id'])}/statuses"):
+            if status.get("description") and (status.get("creator") or {}).get("login") == creator:
+                latest = status
+                break
+        found.append(
+            Standing(
+                id=int(row["id"]),
+                key=key,
+                sha=str(row["sha"]),
+                state=str(latest.get("state") or ""),
+                description=str(latest.get("description") or ""),
+                log=str(latest.get("log_url") or ""),
+                at=str(latest.get("created_at") or ""),
+            )
+        )
+        if len(found) >= most:
+            break
+    return tuple(found)
 
 
 def set_deployment_status(

@@ -23,6 +23,7 @@ def decide(inputs: Inputs, settings: Settings, policy: PolicyRef, stamp: Stamp) 
     reasons = _circumstances(inputs, rules, found)
     if not (inputs.known_bad and not inputs.looks):
         reasons += list(found.reasons)
+    reasons += inputs.notes
     ruled = strictest(KIND, (reason.effect for reason in reasons if reason.effect))
     verdict, advice = take_advice(KIND, ruled, inputs.advice)
     order = ("rollback", "hold", "proceed", "")
@@ -39,6 +40,7 @@ def decide(inputs: Inputs, settings: Settings, policy: PolicyRef, stamp: Stamp) 
         evidence=inputs.evidence,
         advice=advice,
         policy=policy,
+        models=inputs.models,
         outputs={
             "deployment": inputs.deployment,
             "ending": inputs.ending,
@@ -73,6 +75,12 @@ def _circumstances(inputs: Inputs, rules: Rollout, found: Assessment) -> list[Re
     if not rules.control_share and inputs.looks and not judge.has_control(rules, inputs.looks[-1].slice):
         text = "At 100% no baseline is left: only the objectives were tested there."
         reasons.append(Reason(code="SLO_ONLY", text=text))
+    if inputs.cluster_size > 1:
+        text = (
+            f"Failures of the baseline came about {inputs.cluster_size:.1f} together before the rollout, so "
+            "evidence is tempered by that; how often it errs is then approximate."
+        )
+        reasons.append(Reason(code="TEMPERED", text=text))
     if not inputs.moves:
         text = "Observing: traffic was not moved, and would not have been, by this run."
         reasons.append(Reason(code="OBSERVED", text=text))

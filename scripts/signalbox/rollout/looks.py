@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from signalbox.config.rollout import Rollout
 from signalbox.errors import InputError
-from signalbox.rollout import judge
+from signalbox.rollout import bursts, judge
 from signalbox.rollout.clock import Clock, at
 from signalbox.rollout.engine import Engine
 from signalbox.rollout.forecast import Known, sentence
@@ -29,24 +31,52 @@ class Looker:
         self._clock = clock
         self._journal = journal
         self._tracker = Tracker(rules)
+        self.cluster_size = 0.0
         self._known: Known | None = None
         self._routed: Routed | None = None
         self._elapsed = 0.0
         self._began = self._slice_began = self._next = clock.monotonic()
         self._offset = clock.now() - clock.monotonic()
 
-    def prepare(self, elapsed: float) -> None:
+    def prepare(self, elapsed: float, cluster_size: float = 0.0) -> None:
         """Prove, before traffic moves, that the baseline can be measured, and learn its usual rates.
 
-        Waits up to one slice for the first good reading of it; ``InputError`` if there is none.
+        Waits up to one slice for the first good reading of it; ``InputError`` if there is none. Then it
+        learns how failures cluster, if the policy asks for it and ``cluster_size`` is not known already.
         """
+        self.cluster_size = cluster_size
         self._elapsed = elapsed
         self._began = self._clock.monotonic()
         first = self._good_baseline()
         if self._clock.wait(min(self._rules.look_seconds, 5.0)):
             return
         second = self._source.read()
-        self._known = _known(first, second, self._clock, self._rules)
+        if self._rules.burst_seconds and not cluster_size:
+            second = self._measure_bursts(first)
+        if self.cluster_size > self._rules.cluster_size:
+            self._rules = msgspec.structs.replace(self._rules, cluster_size=self.cluster_size)
+        self._known = _known(first, second, self._rules)
+
+    def _measure_bursts(self, first: Arms) -> Arms:
+        """Watch the baseline alone; returns the last good reading."""
+        seconds = self._rules.burst_seconds
+        self._journal.say(f"watching the baseline for {seconds:g} s to see how failures cluster")
+        end = self._clock.monotonic() + seconds
+        counts: dict[str, list[tuple[int, int]]] = {}
+        before = last = first
+        while self._clock.monotonic() < end and not self._clock.wait(self._rules.look_seconds):
+            arms = self._source.read()
+            if arms.baseline.state != "ok":
+                continue
+            for signal, pair in _counts(before.baseline, arms.baseline, self._rules).items():
+                counts.setdefault(signal, []).append(pair)
+            before = last = arms
+        measured = bursts.cluster_size(list(counts.values()))
+        self.cluster_size = round(measured, 2) if measured else 0.0
+        self._journal.event("bursts", stretches=counts, cluster_size=self.cluster_size)
+        said = f"about {measured:.1f} together (approximate)" if measured else "too few failures to tell"
+        self._journal.say(f"failures of the baseline come {said}")
+        return last
 
     def _good_baseline(self) -> Arms:
         deadline = self._clock.monotonic() + self._rules.slice_seconds
@@ -138,7 +168,23 @@ class Looker:
         return since if min(since) >= 0 else None
 
 
-def _known(first: Arms, second: Arms, clock: Clock, rules: Rollout) -> Known | None:
+def _counts(before: Reading, after: Reading, rules: Rollout) -> dict[str, tuple[int, int]]:
+    """(requests, events) of each signal on one arm between two readings; empty after a reset."""
+    queries = recognise(series.name for series in after.series)
+    if queries is None:
+        return {}
+    found = change(before, after, queries, objective_seconds=rules.latency_objective_ms / 1000)
+    if found.state != "ok":
+        return {}
+    counts = dict(found.ratios)
+    if found.requests is not None and found.errors is not None:
+        counts["errors"] = (found.requests, min(found.errors, found.requests))
+    if found.timed is not None and found.slow is not None:
+        counts["latency"] = (found.timed, min(found.slow[0], found.timed))
+    return {signal: counts[signal] for signal in rules.judged if signal in counts}
+
+
+def _known(first: Arms, second: Arms, rules: Rollout) -> Known | None:
     """Requests a second from two readings, and the baseline's rates since its counters began."""
     queries = recognise(series.name for series in second.baseline.series)
     seconds = second.baseline.at - first.baseline.at

@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 
 from signalbox.config.rollout import Rollout
-from signalbox.decision import Advice, Evidence, Subject
+from signalbox.decision import Advice, Evidence, Reason, Subject
 from signalbox.signals import State
 from signalbox.stats.eprocess import Pair
 
@@ -71,9 +71,15 @@ class Inputs(msgspec.Struct, frozen=True, kw_only=True):
     ending: Ending = ""
     known_bad: str = ""
     problem: str = ""
+    cluster_size: float = 0.0
+    """How many requests fail together, as measured on the baseline before the rollout; 0 = the policy's."""
     approval: StandingApproval | None = None
     evidence: tuple[Evidence, ...] = ()
     advice: tuple[Advice, ...] = ()
+    notes: tuple[Reason, ...] = ()
+    narration: str = ""
+    models: dict[str, str] = {}
+    """What a model was asked and said: its advice, why there is none, a few sentences, and its name."""
 
     def rules(self, policy: Rollout) -> Rollout:
         """The policy with the values that were in force."""
@@ -84,4 +90,5 @@ class Inputs(msgspec.Struct, frozen=True, kw_only=True):
             look_seconds=self.look_seconds,
             error_objective=self.error_objective,
             latency_objective_ms=self.latency_objective_ms,
+            cluster_size=max(policy.cluster_size, self.cluster_size),
         )

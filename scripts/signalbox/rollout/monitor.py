@@ -20,7 +20,7 @@ from signalbox.rollout.clock import Clock, at
 from signalbox.rollout.engine import Engine
 from signalbox.rollout.looks import Looker
 from signalbox.rollout.model import Inputs, Look
-from signalbox.rollout.progress import Journal
+from signalbox.rollout.progress import Journal, next_action
 from signalbox.rollout.resume import check_previous
 from signalbox.rollout.state import State, StateFile
 from signalbox.rollout.traffic import TrafficError
@@ -126,7 +126,7 @@ class Monitor:
             self._looks.append(look)
             self._judgement = judge.advance(self._judgement, look, self.rules)
             found = self._judged()
-            action = _action(found, self.rules, index)
+            action = next_action(found, self.rules, index)
             self._journal.look(look, found, action)
             # Renews the lease; also proves that the state can still be written.
             self._save()
@@ -234,7 +234,7 @@ class Monitor:
             self._state = before
             self._journal.rollout = before.rollout
             self._looks = self._journal.audit.looks(before.rollout)
-            self._judgement = judge.fold(self._looks, self.rules)
+            self._temper(before.cluster_size)
             self._journal.say(f"resuming at {before.percent:g}% ({before.phase})")
             self._journal.event("resumed", phase=before.phase, percent=before.percent)
         else:
@@ -255,8 +255,20 @@ class Monitor:
         if digest in bad:
             return self._state, bad[digest]
         if self._state.phase in ("stepping", "watching"):
-            self._looker.prepare(self._looks[-1].elapsed if self._looks else 0.0)
+            self._prepare()
         return self._state, ""
+
+    def _prepare(self) -> None:
+        """Measure before anything moves; what was measured before the rollout began is not measured again."""
+        known = self._now_state().cluster_size
+        self._looker.prepare(self._looks[-1].elapsed if self._looks else 0.0, known)
+        self._temper(self._looker.cluster_size)
+
+    def _temper(self, cluster_size: float) -> None:
+        self._state = msgspec.structs.replace(self._now_state(), cluster_size=cluster_size)
+        self.inputs = msgspec.structs.replace(self.inputs, cluster_size=cluster_size)
+        self.rules = self.inputs.rules(self.rules)
+        self._judgement = judge.fold(self._looks, self.rules)
 
     def _now_state(self) -> State:
         assert self._state is not None
@@ -281,15 +293,3 @@ class Monitor:
 def _shares(rules: Rollout) -> tuple[float, ...]:
     """Every share that going forward takes."""
     return tuple(judge.weight_at(rules, index) for index in range(len(rules.slices)))
-
-
-def _action(found: Assessment, rules: Rollout, index: int) -> str:
-    if found.verdict == "proceed":
-        return (
-            f"advance to {judge.weight_at(rules, index + 1):g}%"
-            if index + 1 < len(rules.slices)
-            else "finish"
-        )
-    if found.verdict == "rollback":
-        return "roll back"
-    return f"deadline: {rules.deadline_action}" if found.overdue else "hold"

@@ -8,26 +8,40 @@ from typing import Any
 
 import msgspec
 
+from signalbox.actions import Annotation, Level, Workflow, plain
+from signalbox.config.rollout import Rollout
 from signalbox.rollout.assess import Assessment
 from signalbox.rollout.clock import Clock, at
 from signalbox.rollout.engine import Moved
-from signalbox.rollout.judge import rate_of
+from signalbox.rollout.judge import rate_of, weight_at
 from signalbox.rollout.model import Look
 from signalbox.rollout.serve import Board
 from signalbox.rollout.state import Audit
 
 
 class Journal:
-    """Writes every event as a JSON line and says it in one line. ``rollout`` is the run's id."""
+    """Writes every event as a JSON line and says it in one line. ``rollout`` is the run's id.
+
+    ``announce`` is called with a verdict and its reason when the verdict changes within a slice, and only
+    then: whoever shows it loudly is not drowned in looks that say what the last one said.
+    """
 
     def __init__(
-        self, audit: Audit, clock: Clock, say: Callable[[str], None], board: Board | None = None
+        self,
+        audit: Audit,
+        clock: Clock,
+        say: Callable[[str], None],
+        board: Board | None = None,
+        announce: Callable[[str, str], None] = lambda verdict, text: None,
     ) -> None:
         self.audit = audit
         self.rollout = ""
         self._clock = clock
         self._say = say
         self._board = board
+        self._announce = announce
+        # Every slice begins with holding; that is no news.
+        self._standing = (-1, "hold")
 
     def say(self, text: str) -> None:
         """One line for people, with the time of day."""
@@ -69,6 +83,32 @@ class Journal:
             action=action,
         )
         self.say(line(look, found))
+        before = self._standing[1] if self._standing[0] == look.slice else "hold"
+        self._standing = (look.slice, found.verdict)
+        if found.verdict != before:
+            share = "" if look.percent is None else f" at {look.percent:g}%"
+            self._announce(found.verdict, f"{found.verdict}{share}: {found.reasons[0].text}")
+
+
+def announcer(workflow: Workflow | None) -> Callable[[str, str], None]:
+    """Annotations of the run under Actions (None: elsewhere nothing), which only a changed verdict earns."""
+
+    def announce(verdict: str, text: str) -> None:
+        if workflow is not None:
+            level: Level = "warning" if verdict == "rollback" else "notice"
+            workflow.annotate([Annotation(level=level, title=f"rollout: {verdict}", text=plain(text))])
+
+    return announce
+
+
+def next_action(found: Assessment, rules: Rollout, index: int) -> str:
+    """What the monitor does after a look in slice ``index``."""
+    if found.verdict == "proceed":
+        last = index + 1 == len(rules.slices)
+        return "finish" if last else f"advance to {weight_at(rules, index + 1):g}%"
+    if found.verdict == "rollback":
+        return "roll back"
+    return f"deadline: {rules.deadline_action}" if found.overdue else "hold"
 
 
 def line(look: Look, found: Assessment) -> str:

@@ -27,6 +27,7 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
 
     ``bad`` maps digests that were found worse to the sentence that says why: they are not deployed
     again. Times are RFC 3339; ``lease_until`` is when a sweeper may take the monitor for dead.
+    ``cluster_size`` is what was measured before the rollout; 0 = nothing was.
     """
 
     rollout: str
@@ -40,6 +41,7 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     updated_at: str
     lease_until: str
     bad: dict[str, str] = {}
+    cluster_size: float = 0.0
     schema_version: int = 1
 
 

@@ -47,6 +47,8 @@ def watch_only(
     journal.rollout = new_id()
     looker = Looker(rules, source=source, engine=engine, clock=clock, journal=journal)
     looker.prepare(0.0)
+    inputs = msgspec.structs.replace(inputs, cluster_size=looker.cluster_size)
+    rules = inputs.rules(policy)
     journal.say(f"observing only, at {share:g}%: nothing will be moved")
     looker.begin(0, 0.0)
     looks = []
