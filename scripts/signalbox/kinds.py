@@ -10,6 +10,7 @@ import msgspec
 from signalbox.config import Settings
 from signalbox.decision import Bundle, Decision, Stamp, canonical, decode_bundle, digest_of
 from signalbox.errors import InputError
+from signalbox.render import Block
 
 ROOMS = {
     "test-plan": "signalbox.selection.decide",
@@ -22,6 +23,16 @@ ROOMS = {
     "readiness": "signalbox.gates.readiness",
 }
 """Kind → module that holds its ``Inputs`` and its pure ``decide``."""
+
+SHOWS = {
+    "test-plan": "signalbox.selection.show",
+    "concurrency": "signalbox.concurrency.show",
+    "promotion": "signalbox.promotion.report",
+    "rollout": "signalbox.rollout.blocks",
+    "evals": "signalbox.evals.report",
+    "gate": "signalbox.gates.show",
+}
+"""Kind → module whose ``blocks`` show what lies below a decision of it."""
 
 
 class Replay(msgspec.Struct, frozen=True):
@@ -66,6 +77,32 @@ def replay(data: bytes, *, where: str = "bundle") -> Replay:
 
 def _decide(bundle: Bundle, where: str) -> Decision:
     recorded = bundle.decision
+    room, inputs, settings = _read(bundle, where)
+    stamp = Stamp(id=recorded.id, at=recorded.decided_at, producer=recorded.producer)
+    decided: Decision = room.decide(inputs, settings, recorded.policy, stamp)
+    return decided
+
+
+def shown(data: bytes, *, where: str = "bundle") -> tuple[Decision, list[Block]]:
+    """What people saw below the decision when it was made; ``InputError`` as for :func:`replay`."""
+    bundle = decode_bundle(data, where=where)
+    _, inputs, settings = _read(bundle, where)
+    decision = bundle.decision
+    if decision.kind not in SHOWS:
+        return decision, []
+    module = import_module(SHOWS[decision.kind])
+    match decision.kind:
+        case "rollout":
+            return decision, module.blocks(inputs, settings.rollout)
+        case "test-plan" | "concurrency":
+            return decision, module.blocks(inputs, decision)
+        case _:
+            return decision, module.blocks(decision)
+
+
+def _read(bundle: Bundle, where: str) -> tuple[Any, Any, Settings]:
+    """The room that made it, what it took, and the policy it was made under."""
+    recorded = bundle.decision
     if recorded.kind not in ROOMS:
         known = ", ".join(ROOMS)
         raise InputError(
@@ -84,9 +121,7 @@ def _decide(bundle: Bundle, where: str) -> Decision:
             why=str(error),
             fix=f"Replay it with the version that made it: {recorded.producer}.",
         ) from None
-    stamp = Stamp(id=recorded.id, at=recorded.decided_at, producer=recorded.producer)
-    decided: Decision = room.decide(inputs, settings, recorded.policy, stamp)
-    return decided
+    return room, inputs, settings
 
 
 def _first_difference(made: bytes, recorded: bytes, what: str) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Sequence
 from decimal import Decimal
 from importlib.resources import files
+from itertools import cycle, pairwise
 from string import Template
 
 from signalbox.decision import Decision, Reason
@@ -19,6 +21,24 @@ COMMENT_LIMIT = 65_000
 ROW_LIMIT = 200
 CHART_POINTS = 60
 """Mermaid charts become unreadable, and slow, with more points than this."""
+_MOST_LABELS = 14
+
+COLOURS = {
+    "red": "#d1242f",
+    "blue": "#0969da",
+    "green": "#1a7f37",
+    "purple": "#8250df",
+    "brown": "#9a6700",
+    "grey": "#6e7781",
+    "pink": "#bf3989",
+    "teal": "#1b7c83",
+}
+"""Of the lines of a chart, in order: Mermaid's own first one is all but white. Seen on white and on black."""
+_PALETTE = (
+    "%%{init: "
+    + json.dumps({"themeVariables": {"xyChart": {"plotColorPalette": ", ".join(COLOURS.values())}}})
+    + "}%%"
+)
 
 _CUT = "\n\n_The rest is in the run's summary._\n"
 
@@ -102,15 +122,13 @@ def _cell(cell: Cell) -> str:
 def _chart(chart: Chart) -> str:
     """A Mermaid chart with its numbers in a fold below, since Mermaid names no series."""
     series = points(chart)
-    step = max(1, -(-len(chart.x) // CHART_POINTS))
-    picks = range(0, len(chart.x), step)
-    shown = [_label(x) for x in chart.x]
-    labels = ", ".join(f'"{_mermaid(shown[i])}"' for i in picks)
+    picks, axis = _axis(chart)
     lines = [
         "```mermaid",
+        _PALETTE,
         "xychart-beta",
         f'    title "{_mermaid(chart.title)}"',
-        f'    x-axis "{_mermaid(chart.x_label)}" [{labels}]',
+        f'    x-axis "{_mermaid(chart.x_label)}" {axis}',
         f'    y-axis "{_mermaid(chart.y_label)}"',
     ]
     drawn = []
@@ -126,14 +144,39 @@ def _chart(chart: Chart) -> str:
         drawn.append(chart.limit[0])
         lines.append(f"    line [{', '.join([limit] * len(picks))}]")
     lines.append("```")
-    rows = tuple((shown[i], *(values[i] for values in series.values())) for i in picks)
+    step = max(1, -(-len(chart.x) // CHART_POINTS))
+    listed = range(0, len(chart.x), step)
+    rows = tuple((_label(chart.x[i]), *(values[i] for values in series.values())) for i in listed)
     table = block_markdown(Fold("The numbers", (Table((chart.x_label, *series), rows),)))
     if not drawn:
         named = Text(f"{chart.limit[0]}: {wording.number(chart.limit[1])}") if chart.limit else None
         below = f"{block_markdown(named)}\n\n" if named else ""
         return f"{_title(chart.title)}{below}{table}"
-    legend = "_In order: " + ", ".join(markdown_text(name, 60) for name in drawn) + "._"
+    coloured = (
+        f"{name} {colour}" for name, colour in zip((markdown_text(n, 60) for n in drawn), cycle(COLOURS))
+    )
+    legend = f"_{', '.join(coloured)}_"
     return "\n".join(lines) + f"\n\n{legend}\n\n{table}"
+
+
+def _axis(chart: Chart) -> tuple[list[int], str]:
+    """Which points are drawn, and Mermaid's words for the axis below them.
+
+    Mermaid spaces the points evenly and writes every label it is given, one over the other when there are
+    many. Numbers that grow become a scale with as many even steps, each drawn with the point nearest to it.
+    """
+    x = chart.x
+    numbers = [float(value) for value in x if not isinstance(value, str) and _plain_number(value)]
+    growing = all(before < after for before, after in pairwise(numbers))
+    if len(numbers) == len(x) and len(x) > _MOST_LABELS and growing:
+        count = min(len(x), CHART_POINTS)
+        width = (numbers[-1] - numbers[0]) / (count - 1)
+        wanted = [numbers[0] + width * i for i in range(count)]
+        picks = [min(range(len(x)), key=lambda i: abs(numbers[i] - at)) for at in wanted]
+        return picks, f"{_plain_number(numbers[0])} --> {_plain_number(numbers[-1])}"
+    step = max(1, -(-len(x) // _MOST_LABELS))
+    picks = list(range(0, len(x), step))
+    return picks, "[" + ", ".join(f'"{_mermaid(_label(x[i]))}"' for i in picks) + "]"
 
 
 def _label(x: float | str) -> str:

@@ -275,7 +275,7 @@ def test_a_limit_is_in_every_picture_of_a_chart():
     chart = Chart(title="t", x_label="x", y_label="y", x=("a", "b"), series={"s": (1, 2)}, limit=("SLO", 0.5))
     shown = block_markdown(chart)
     assert "    line [0.5, 0.5]" in shown
-    assert "_In order: s, SLO._" in shown
+    assert "_s red, SLO blue_" in shown
     assert "SLO: 0.5" in "\n".join(block_text(chart))
     assert ">SLO</text>" in block_html(chart)
     assert "SLO: 0.5" in block_markdown(
@@ -395,3 +395,68 @@ def test_a_seventh_series_does_not_look_like_the_first():
     styles = re.findall(r'<polyline class="([^"]*)"', shown)
     assert len(set(styles)) == 7
     assert re.findall(r'<li class="([^"]*)"', shown) == styles
+
+
+class _Seen(html.parser.HTMLParser):
+    """The elements of a page, and its text."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.text = ""
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+
+    def handle_data(self, data):
+        self.text += data
+
+
+@given(st.text() | st.sampled_from(HOSTILE))
+def test_githubs_own_library_shows_escaped_text_as_that_text(value):
+    import cmarkgfm
+    from cmarkgfm.cmark import Options
+
+    seen = _Seen()
+    seen.feed(
+        cmarkgfm.github_flavored_markdown_to_html(f"x{markdown_text(value)}x", Options.CMARK_OPT_UNSAFE)
+    )
+    assert seen.tags == ["p"]
+    unbroken = seen.text.replace("\u200b", "").strip()
+    assert " ".join(unbroken.split()) == " ".join(f"x{visible(value).strip()}x".split())
+
+
+def test_why_and_next_stand_on_lines_of_their_own_on_github():
+    import cmarkgfm
+
+    seen = _Seen()
+    seen.feed(cmarkgfm.github_flavored_markdown_to_html(markdown(decision(verdict="FAIL"))))
+    assert seen.tags[:5] == ["h3", "p", "strong", "p", "strong"]
+
+
+def test_many_points_get_a_scale_instead_of_labels_on_top_of_each_other():
+    x = tuple(3.5 + i * 1.1 for i in range(40))
+    shown = block_markdown(Chart(title="E", x_label="s", y_label="y", x=x, series={"a": x}))
+    axis = next(line for line in shown.splitlines() if "x-axis" in line)
+    assert axis.endswith("3.5 --> 46.4")
+    drawn = next(line for line in shown.splitlines() if line.startswith("    line ["))
+    assert [float(part) for part in drawn.strip()[6:-1].split(", ")] == pytest.approx(x, rel=1e-5)
+
+
+def test_a_point_that_lies_apart_is_drawn_where_it_lies():
+    x = (*range(20), 39)
+    shown = block_markdown(Chart(title="E", x_label="s", y_label="y", x=x, series={"a": x}))
+    drawn = next(line for line in shown.splitlines() if line.startswith("    line ["))
+    values = [float(part) for part in drawn.strip()[6:-1].split(", ")]
+    assert len(values) == 21
+    assert values[0] == 0
+    assert values[-1] == 39
+    assert values.count(19) >= 4  # half of the scale has nothing but the two points at its ends
+
+
+@pytest.mark.parametrize("count", [15, 100, 2000])
+def test_no_axis_has_more_labels_than_fit(count):
+    x = tuple(f"day {i}" for i in range(count))
+    shown = block_markdown(Chart(title="E", x_label="s", y_label="y", x=x, series={"a": tuple(range(count))}))
+    axis = next(line for line in shown.splitlines() if "x-axis" in line)
+    assert axis.count('"') // 2 - 1 <= 14
