@@ -11,7 +11,7 @@ from workflow_files import ACTIONS, PUBLIC, ROOT, WORKFLOWS, name_of, read, step
 
 SCRIPTS = sorted((ROOT / "scripts").glob("*.py"))
 # Made for a person at a terminal: nothing of them runs in a workflow.
-BY_HAND = {"replay", "doctor", "bench_pairs", "usage_feedback", "compact_ledger", "refine_policy"}
+BY_HAND = {"replay", "doctor", "bench_pairs", "usage_feedback"}
 
 
 def script_of(action):

@@ -32,15 +32,28 @@ def test_a_proposal_for_a_person_can_fail_the_job_and_keeps_nothing_half(runner,
     assert not run.artifacts
 
 
-def test_the_health_report_reads_what_was_pushed(runner, repository):
+def test_the_health_report_reads_what_was_pushed_and_keeps_one_issue(runner, repository, github):
     made = repository({"a": "b"})
     name, data = bundle()
     runner.leave_artifact(f"signalbox-decision-{name}", {name: data})
     assert runner.call(made, "telemetry-feedback.yml", {}).code == 0
-    run = runner.call(made, "health-report.yml", {"days": "3650"})
+    run = runner.call(made, "health-report.yml", {"days": "3650", "environment": "production"})
     assert run.code == 0, run.explain()
     assert run.outputs("called")["verdict"]
     assert b"<html" in run.file("signalbox-health-report", "report.html")
+    [issue] = github.state.repositories["acme/shop"].issues
+    assert run.outputs("called")["published"].endswith(f"/issues/{issue['number']}")
+    assert run.outputs("called")["verdict"] in issue["body"].replace("\\", "")
+
+
+def test_a_report_that_cannot_be_published_fails_and_keeps_its_page(runner, repository, github):
+    made = repository({".github/signalbox.yml": "mode: enforce\n"})
+    given = {"publish": "discussion", "category": "nowhere", "usage": ".signalbox/usage.jsonl"}
+    run = runner.start(made, "health-report.yml", given)
+    assert run.result("report") == "failure"
+    assert "there is no category of discussions" in " ".join(run.annotations("error"))
+    assert b"<html" in run.file("signalbox-health-report", "report.html")
+    assert github.state.repositories["acme/shop"].discussions == []
 
 
 def test_a_report_that_cannot_be_made_fails_and_leaves_no_page(runner, repository):

@@ -8,6 +8,7 @@ import msgspec
 
 from signalbox.config.base import AtLeastOne, NotNegative, Positive, Section
 
+Label = Annotated[str, msgspec.Meta(min_length=1, max_length=50)]
 Chance = Annotated[float, msgspec.Meta(gt=0, lt=1)]
 
 
@@ -43,4 +44,10 @@ class Feedback(Section, frozen=True, kw_only=True):
     """What running the whole suite once more costs; the unit of escape-cost."""
     escape_cost: NotNegative = 50.0
     """What a regression costs that an audit would have found."""
+    incident_label: Label = "incident"
+    """Issues with it are incidents; they count for the deliveries that they name."""
+    hotfix_label: Label = "hotfix"
+    """Merged pull requests with it are hotfixes."""
+    hotfix_hours: Positive = 48.0
+    """A hotfix that names nothing counts for the one deployment that ended within so many hours before it."""
     rewards: Rewards = Rewards()

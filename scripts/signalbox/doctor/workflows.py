@@ -15,6 +15,7 @@ PUBLIC = (
     "deploy",
     "environment-gate",
     "health-report",
+    "nightly-feedback",
     "path-to-production",
     "pre-promote",
     "promote",
@@ -22,7 +23,7 @@ PUBLIC = (
     "telemetry-feedback",
     "test-selection",
 )
-VERBS = "select|plan|score|promote|monitor|propose|run|add|check|authorize|record|refine|report|index|usage"
+VERBS = "select|plan|score|promote|monitor|propose|run|add|check|authorize|record|refine|gather|compact|report|index|usage"
 _USES = re.compile(r"^\s*(?:-\s*)?uses:\s*['\"]?([^'\"#\s]+)")
 _WORKFLOW = re.compile(rf"^[^/\s]+/[^/\s]+/\.github/workflows/({'|'.join(PUBLIC)})\.ya?ml@(\S+)$")
 _ACTION = re.compile(rf"^[^/\s]+/signalbox/actions/((?:{VERBS})[a-z-]*)@(\S+)$")

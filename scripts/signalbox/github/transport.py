@@ -153,11 +153,11 @@ class Transport:
         """Read one object."""
         return self.call("GET", path).body
 
-    def graphql(self, query: Any) -> Any:
-        """Send a GraphQL query that only reads."""
+    def graphql(self, query: Any, *, repeatable: bool = True) -> Any:
+        """Send a GraphQL query; ``repeatable`` False for one that writes."""
         base = self.api.removesuffix("/v3") if self.api.endswith("/api/v3") else self.api
         path = f"{base}/graphql" if base != self.api else "/graphql"
-        return self.call("POST", path, query, repeatable=True).body
+        return self.call("POST", path, query, repeatable=repeatable).body
 
     def pages(self, path: str, key: str = "", most: int = PAGES * 100) -> Iterator[Any]:
         """Read a list to its end, following ``Link``; ``key`` names the list inside each page.

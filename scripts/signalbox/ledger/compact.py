@@ -154,12 +154,16 @@ def prune(ledger: GitLedger, refs: tuple[str, ...]) -> None:
 def push(ledger: GitLedger, remote: str, *, pruned: tuple[str, ...] = ()) -> None:
     """Push the branch (never by force) and delete the covered refs there, in one transaction.
 
-    Raises InputError when the remote refuses; then nothing was changed there.
+    What was last seen of the branch goes with it, so that a fresh clone notices a rewritten branch too. Nothing
+    is pushed where there is nothing. Raises InputError when the remote refuses; then nothing was changed there.
     """
     if remote.startswith("-"):
         raise InputError("the remote's name looks like an option", where=remote)
     branch = f"refs/heads/{ledger.branch}"
-    updates = [f"{branch}:{branch}", *(f":{ref}" for ref in pruned)]
+    here = ledger.repository.refs(branch, SEEN_REF)
+    updates = [*(f"{ref}:{ref}" for ref in here), *(f":{ref}" for ref in pruned)]
+    if not updates:
+        return
     done = ledger.repository.run("push", "--porcelain", "--atomic", "--", remote, *updates, check=False)
     if done.returncode:
         raise InputError(

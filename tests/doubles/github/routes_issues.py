@@ -62,7 +62,7 @@ def get_issue(r: Request) -> Answer:
 @route("PATCH", ISSUE + "/{number}", WRITE)
 def update_issue(r: Request) -> Answer:
     row = r.find(r.repo.issues, number=r.number("number"))
-    row |= {key: r.body[key] for key in ("title", "body", "state", "labels") if key in r.body}
+    row |= {key: r.body[key] for key in ("title", "body", "state", "state_reason", "labels") if key in r.body}
     row["updated_at"] = r.state.now()
     row["closed_at"] = r.state.now() if row["state"] == "closed" else None
     return Answer(200, shapes.issue(r, row))

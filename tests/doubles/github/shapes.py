@@ -160,7 +160,8 @@ def issue(r: Request, row: Row) -> Row:
         "closed_at": row.get("closed_at"),
         "created_at": row["created_at"],
         "updated_at": row["updated_at"],
-        "author_association": "NONE",
+        "state_reason": row.get("state_reason"),
+        "author_association": row.get("author_association", "NONE"),
     }
     if any(pull["number"] == row["number"] for pull in r.repo.pulls):
         pull_url = f"{r.url}/pulls/{row['number']}"

@@ -24,6 +24,7 @@ EVERYTHING = dict.fromkeys(
         "checks",
         "contents",
         "deployments",
+        "discussions",
         "issues",
         "metadata",
         "pull_requests",
@@ -62,6 +63,8 @@ class Repository:
     jobs: list[Row] = field(default_factory=list)
     workflows: list[Row] = field(default_factory=list)
     caches: list[Row] = field(default_factory=list)
+    discussions: list[Row] = field(default_factory=list)
+    discussion_categories: list[str] = field(default_factory=lambda: ["Announcements", "General"])
     secrets: list[str] = field(default_factory=list)
     protections: dict[str, Row] = field(default_factory=dict)
     rulesets: list[Row] = field(default_factory=list)
