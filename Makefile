@@ -49,6 +49,11 @@ bench: $(BENCHES:%=bench-%) ## every headline figure beside its peer (or one: ma
 $(BENCHES:%=bench-%): bench-%: setup
 	@$(PYTHON) bench/$*.py
 
+.PHONY: gallery
+gallery: setup ## draw the pictures of docs/gallery.md anew (after make demo)
+	@./setup.sh browser
+	@$(PYTHON) docs/gallery/make.py
+
 .PHONY: requirements
 requirements: setup ## compile the hashed requirement files anew (after a change in pyproject.toml)
 	@requirements/compile.sh
