@@ -1,4 +1,4 @@
-"""Writes the JSON Schemas beside this file from the types that read and write the records.
+"""Writes the JSON Schemas beside this file, and docs/policy.md, from the types that hold the records.
 
 usage: generate.py            write them
        generate.py --check    exit 1 when a file is not what would be written
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from reference import described, policy_page
 
 from signalbox.config import Settings
 from signalbox.decision import Bundle, Decision, Evidence
@@ -42,7 +43,7 @@ SCHEMAS: dict[str, tuple[Any, str]] = {
 
 def schema_text(kind: Any, title: str) -> str:
     """The schema of one type as the text of its file."""
-    schema = msgspec.json.schema(kind)
+    schema = described(msgspec.json.schema(kind))
     head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": title}
     return json.dumps(head | schema, indent=2, ensure_ascii=False) + "\n"
 
@@ -63,6 +64,12 @@ def main() -> int:
         stale.append(path.name)
         if not check:
             path.write_text(text, encoding="utf-8")
+    page = HERE.parent / "policy.md"
+    text = policy_page(described(msgspec.json.schema(Settings)))
+    if not page.is_file() or page.read_text(encoding="utf-8") != text:
+        stale.append(page.name)
+        if not check:
+            page.write_text(text, encoding="utf-8")
     if check and stale:
         print(f"not up to date: {', '.join(stale)}. Run: make schema", file=sys.stderr)
         return 1

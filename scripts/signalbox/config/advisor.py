@@ -23,17 +23,23 @@ class AdvisorSettings(Section, frozen=True, kw_only=True):
     endpoint: Endpoint = ""
     """Base URL such as ``http://127.0.0.1:11434/v1``; empty switches the advisor off."""
     model: str = ""
+    """Its name at the endpoint; needed together with it."""
     key_variable: Variable = "SIGNALBOX_ADVISOR_KEY"
+    """Environment variable that holds the key."""
     timeout_seconds: Positive = 20.0
     """For one question, all attempts together."""
     max_input_tokens: AtLeastOne = 6000
+    """For one question; estimated from above, three bytes each."""
     max_output_tokens: AtLeastOne = 600
+    """For one reply."""
     max_calls: AtLeastOne = 8
     """For one run of a script."""
     max_cost: NotNegative = 0.05
     """For one run of a script, in the currency of the prices."""
     input_price_per_million: NotNegative = 0.0
+    """Of a million input tokens."""
     output_price_per_million: NotNegative = 0.0
+    """Of a million output tokens."""
     max_class: Literal["Public", "Internal", "Confidential"] = "Internal"
     """Nothing declared more sensitive than this is sent. Values that are recognised as secrets or as
     personal data are taken out in any case."""

@@ -18,17 +18,21 @@ class Critical(Section, frozen=True, kw_only=True):
     k: AtLeastOne = 3
     """pass^k: the chance that all of so many uses in a row pass."""
     floor: Chance = 0.5
+    """What pass^k must be shown to reach."""
     draws: AtLeastOne = 22
     """Draws the floor is judged on, fixed beforehand so that the exact interval is exact. With the
     defaults one failure in 22 still passes."""
     confidence: Chance = 0.95
+    """One-sided confidence of that."""
 
 
 class JudgeSettings(Section, frozen=True, kw_only=True):
     """How often the judge must be right on anchors; what is much less likely than this is an alarm."""
 
     sensitivity: Chance = 0.95
+    """Share of known-good anchors that a sound judge passes."""
     specificity: Chance = 0.95
+    """Share of known-bad anchors that a sound judge fails."""
     alpha: Chance = 0.01
     """Chance of an alarm in a session whose judge is as good as declared."""
     least_anchors: Count = 10
@@ -55,12 +59,18 @@ class Evals(Section, frozen=True, kw_only=True):
     layers: tuple[Name, ...] = ()
     """Layers that must have run, unless a skip is named with its reason and policy allows it."""
     may_skip: tuple[Name, ...] = ()
+    """Layers whose skip is allowed, with a reason."""
     max_age_hours: Positive = 24.0
     """Results older than this say nothing about what runs now."""
     concurrency: AtLeastOne = 4
+    """Calls of the target at once."""
     request_seconds: Positive = 120.0
+    """Most time for one call."""
     session_seconds: Positive = 7200.0
+    """Most time for a whole session."""
     reuse: bool = True
     """Take the recorded verdict of the same digest, suite, baseline and policy instead of asking again."""
     critical: Critical = Critical()
+    """The floor of critical cases."""
     judge: JudgeSettings = JudgeSettings()
+    """How good the judge must be."""

@@ -16,10 +16,15 @@ class Rewards(Section, frozen=True, kw_only=True):
     """Weights of the reward's five parts; only their ratios matter."""
 
     build_speed: NotNegative = 1.0
+    """Faster builds."""
     test_confidence: NotNegative = 1.0
+    """Fewer missed failures."""
     deployment_success: NotNegative = 1.0
+    """More deployments that stay."""
     incidents: NotNegative = 1.0
+    """Fewer incidents."""
     cost: NotNegative = 1.0
+    """Fewer paid minutes."""
 
 
 class Feedback(Section, frozen=True, kw_only=True):
@@ -32,6 +37,7 @@ class Feedback(Section, frozen=True, kw_only=True):
     drift_horizon: AtLeastOne = 2000
     """Observations within which a false alarm has at most the chance drift-false-alarm."""
     drift_false_alarm: Chance = 0.01
+    """See ``drift-horizon``."""
     proposal_confidence: Chance = 0.95
     """One-sided confidence with which a proposal must beat today's policy on held-out decisions."""
     label_delay_days: NotNegative = 7.0
@@ -51,3 +57,4 @@ class Feedback(Section, frozen=True, kw_only=True):
     hotfix_hours: Positive = 48.0
     """A hotfix that names nothing counts for the one deployment that ended within so many hours before it."""
     rewards: Rewards = Rewards()
+    """What the reward of the report is made of."""

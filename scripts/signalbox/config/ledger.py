@@ -20,3 +20,4 @@ class LedgerSettings(Section, frozen=True, kw_only=True):
     branch: Branch = "signalbox-ledger"
     """Where the nightly compaction puts the records of a ``git:`` ledger."""
     retention_days: AtLeastOne = 730
+    """Older records leave the branch at the next compaction."""

@@ -21,38 +21,53 @@ class Ratio(Section, frozen=True, kw_only=True):
     """
 
     name: Name
+    """What it is called in looks and reasons."""
     total: str
+    """PromQL of how many there were."""
     bad: str = ""
+    """PromQL of how many of them were bad; this or ``good``."""
     good: str = ""
+    """PromQL of how many were good."""
     objective: Chance
+    """The share that may be bad."""
     min_excess: Chance = 0.005
+    """A difference smaller than this is not acted upon."""
 
 
 class Rollout(Section, frozen=True, kw_only=True):
     """Traffic shares are percent; times are seconds; rates are shares of requests."""
 
     slices: tuple[Weight, ...] = (10.0, 25.0, 50.0, 100.0)
+    """The canary's shares, growing, the last one 100."""
     slice_seconds: Positive = 120.0
+    """How long a slice is meant to take; proof may take longer."""
     soak_seconds: NotNegative = 30.0
     """No slice ends earlier than this (or than slice-seconds, if that is less), however clear the proof."""
     look_seconds: Positive = 5.0
+    """Time between two looks at the signals."""
     deadline_seconds: Positive = 1800.0
     """A slice that has neither proceeded nor been rolled back after this long ends by deadline-action."""
     deadline_action: Literal["hold", "retreat"] = "hold"
+    """``hold`` keeps the share and asks a person; ``retreat`` takes the canary back."""
     signals: tuple[Literal["errors", "latency"], ...] = ("errors", "latency")
     """Every one of these must be measured and must certify before a slice may proceed. The first has half
     the weight in the evidence against the canary."""
     ratios: tuple[Ratio, ...] = ()
     """Further signals, such as the share of checkouts that fail. They too must be measured and certify."""
     error_objective: Chance = 0.005
+    """Share of requests that may fail."""
     latency_objective_ms: Positive = 500.0
+    """What counts as a slow request; histograms need an edge there."""
     latency_quantile: Chance = 0.99
+    """The share of requests that must be faster."""
     alpha: Chance = 0.005
     """Chance of rolling back a canary that is no worse than the baseline, over the whole rollout."""
     null_ratio: Annotated[float, msgspec.Meta(ge=1)] = 1.0
+    """Rolling back needs proof that the canary is worse than this many times the baseline."""
     worse_ratio: Annotated[float, msgspec.Meta(gt=1)] = 2.0
     """Proceeding needs proof that the canary is not this many times worse."""
     proceed_alpha: Chance = 0.05
+    """Chance of letting a slice go on whose canary is ``worse-ratio`` times as bad."""
     min_excess: Chance = 0.001
     """Absolute excess of errors below which a finding holds instead of rolling back, and below which a
     canary certifies whatever the ratio: a difference this small is not acted upon."""
@@ -71,7 +86,9 @@ class Rollout(Section, frozen=True, kw_only=True):
     automatic_rollback: tuple[Name, ...] = ("development", "staging")
     """Environments where rolling back needs nobody. Anywhere else, a standing approval or a person."""
     stale_seconds: Positive = 60.0
+    """Samples older than this are no data."""
     canary_selector: str = 'app="{deployment}",track="canary"'
+    """PromQL label matchers of the canary; ``{deployment}`` is replaced by its name."""
     baseline_selector: str = 'app="{deployment}",track="stable"'
     """PromQL label matchers of the two arms; ``{deployment}`` is replaced by the deployment's name."""
 

@@ -11,8 +11,11 @@ class Selection(Section, frozen=True, kw_only=True):
     audit_rate: Share = 0.05
     """Share of runs in which the whole suite runs anyway, so that misses are measured."""
     index_max_age_days: Positive = 14.0
+    """An older impact index runs everything."""
     index_max_commits: AtLeastOne = 200
+    """So does one that lies further back in the history than this."""
     flaky_rate_limit: Share = 0.2
+    """When a larger share of the tests needs reruns, everything runs: outcomes say little."""
     full_paths: Globs = (
         ".github/**",
         "**/Dockerfile*",
@@ -36,6 +39,7 @@ class Selection(Section, frozen=True, kw_only=True):
         "**/build.gradle*",
         "**/Cargo.toml",
     )
+    """A change of any of these runs everything."""
     sensitive_paths: Globs = (
         "**/auth/**",
         "**/auth*.py",
@@ -47,6 +51,7 @@ class Selection(Section, frozen=True, kw_only=True):
         "**/migrations/**",
         "**/secrets*/**",
     )
+    """Security-sensitive: a change of any runs everything and is of high risk."""
     max_changed_files: AtLeastOne = 2000
     """A change of more files than this runs everything: judging it would cost more than it saves."""
     trusted_programs: tuple[str, ...] = (
@@ -157,6 +162,7 @@ class Selection(Section, frozen=True, kw_only=True):
     )
     """Environment variables that differ from run to run and mean nothing to a test."""
     docs_paths: Globs = ("**/*.md", "**/*.rst", "docs/**", "LICENSE*", "**/*.txt.license", ".gitignore")
+    """A change of nothing but these runs the unit suite as a baseline."""
     test_paths: Globs = (
         "tests/**",
         "**/test_*.py",
@@ -165,3 +171,4 @@ class Selection(Section, frozen=True, kw_only=True):
         "**/*.test.*",
         "**/*.spec.*",
     )
+    """Where tests lie; new and changed test files always run."""

@@ -25,14 +25,26 @@ class Settings(Section, frozen=True, kw_only=True):
     """``.github/signalbox.yml``. An empty file is a working policy that only observes."""
 
     mode: Literal["observe", "advise", "enforce"] = "observe"
+    """``observe`` shows, ``advise`` also warns, only ``enforce`` stops or moves anything."""
     suites: dict[SuiteName, Suite] = msgspec.field(default_factory=shipped_suites)
+    """Name → suite: what can be run. Giving any replaces the shipped ones."""
     modules: dict[SuiteName, Module] = msgspec.field(default_factory=dict)
+    """Name → module: parts that are built by themselves."""
     selection: Selection = Selection()
+    """How tests are chosen."""
     concurrency: Concurrency = Concurrency()
+    """What runners cost."""
     scoring: Scoring = Scoring()
+    """What an artifact must show."""
     rollout: Rollout = Rollout()
+    """How a canary is judged."""
     evals: Evals = Evals()
+    """How a model or agent is judged."""
     environments: Environments = msgspec.field(default_factory=Environments)
+    """Who may do what where, and what a gate asks for."""
     ledger: LedgerSettings = LedgerSettings()
+    """Where records are kept."""
     feedback: Feedback = Feedback()
+    """What is learned from them."""
     advisor: AdvisorSettings = AdvisorSettings()
+    """The language model that may make a decision stricter."""

@@ -13,9 +13,13 @@ class Suite(Section, frozen=True, kw_only=True):
     """
 
     minutes: Positive
+    """How long all of it takes, until durations are recorded."""
     paths: Globs = ("**",)
+    """Changed files that call for it; ``**`` is any change."""
     tests: Globs = ()
+    """Its pytest paths; where given, its tests are selected one by one."""
     command: str = ""
+    """Runs it in any language; ``$SIGNALBOX_TESTS`` names a file of node ids."""
 
 
 def shipped_suites() -> dict[str, Suite]:

@@ -57,3 +57,24 @@ def test_editors_and_the_reader_agree(text, fits):
     else:
         with pytest.raises(InputError):
             parse(text.encode(), "f")
+
+
+def test_every_key_of_a_policy_says_what_it_means():
+    """The tables of the environment model are explained as wholes, by their types and in docs/environments.md."""
+    kinds = json.loads((FOLDER / "signalbox.schema.json").read_text())["$defs"]
+    explained_whole = {name for name in kinds if name not in KEYS_OF_PEOPLE}
+    assert "Gate" in explained_whole
+    silent = {
+        f"{name}.{key}"
+        for name in KEYS_OF_PEOPLE
+        for key, about in kinds[name]["properties"].items()
+        if not about.get("description")
+    }
+    assert silent == set()
+
+
+KEYS_OF_PEOPLE = {
+    "Settings", "Suite", "Module", "Selection", "Concurrency", "Scoring", "LicenceRules", "DependencyRules",
+    "ScoreModel", "Costs", "Rollout", "Ratio", "Evals", "Critical", "JudgeSettings", "LedgerSettings",
+    "Feedback", "Rewards", "AdvisorSettings",
+}  # fmt: skip
