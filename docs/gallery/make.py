@@ -2,8 +2,8 @@
 
 usage: make gallery        (after make demo, whose records it draws)
 
-The test plan, the runner plan, the promotion and both rollouts are the demo's own; the gate, the block and the
-denial are asked here; the evals are a scene of the tests. Mermaid, which draws the charts on GitHub, is
+The test plan, the runner plan, the promotion and both rollouts are the demo's own; the gate, the block and
+the denial are asked here; the evals are a scene of the tests. Mermaid, which draws the charts on GitHub, is
 fetched from the npm registry when the pictures are made.
 """
 
@@ -101,7 +101,6 @@ def evals_scene() -> str:
     sys.path.insert(0, str(ROOT / "tests"))
     from doubles.evals_scene import verdict_of
     from doubles.promptfoo_results import _regression, honest
-
     from signalbox.evals import blocks
     from signalbox.render.markdown import markdown
 

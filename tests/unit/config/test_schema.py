@@ -60,7 +60,7 @@ def test_editors_and_the_reader_agree(text, fits):
 
 
 def test_every_key_of_a_policy_says_what_it_means():
-    """The tables of the environment model are explained as wholes, by their types and in docs/environments.md."""
+    """The environment model is explained table by table: by its types and in docs/environments.md."""
     kinds = json.loads((FOLDER / "signalbox.schema.json").read_text())["$defs"]
     explained_whole = {name for name in kinds if name not in KEYS_OF_PEOPLE}
     assert "Gate" in explained_whole
