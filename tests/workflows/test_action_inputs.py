@@ -137,6 +137,7 @@ def test_the_sweeper_leaves_alone_what_is_not_under_way(runner, repository, tmp_
             "mode": "enforce",
             "sweep": "yes",
             "state": str(tmp_path / "state.json"),
+            "github-token": "ghs_none",
             "traffic": rig.traffic,
             "fail-on": "never",
         }
