@@ -1,9 +1,14 @@
 """Scoring: reports of shards become one verdict; failing tests block; a missing shard is never a pass."""
 
+import base64
 import hashlib
 import json
+import subprocess
+import sys
 
+import library
 import pytest
+from workflow_files import ROOT
 
 CASE = '<testcase classname="a" name="{}">{}</testcase>'
 SUITE = '<testsuites><testsuite name="s" tests="1">{}</testsuite></testsuites>'
@@ -96,18 +101,67 @@ def test_observing_blocks_nothing(runner, repository):
     assert run.outputs("score")["mode"] == "observe"
 
 
-def test_what_is_to_be_attested_is_left_for_a_job_that_may_sign(runner, repository):
+def test_the_decision_is_signed_for_its_digest_and_replay_knows_it(runner, repository, tmp_path):
+    """Scored, signed by a workflow of its own, and what was signed is what the bundle says, or is refused."""
     shop = repository(SHOP)
-    names = [leave(runner, "unit-1-of-1", shop.git("rev-parse", "HEAD"))]
-    run = runner.call(shop, "artifact-scoring.yml", {"digest": DIGEST, **plan(runner, names)})
+    inputs = plan(runner, [leave(runner, "unit-1-of-1", shop.git("rev-parse", "HEAD"))])
+    run = runner.run(shop, attesting(runner, shop, {"digest": DIGEST, **inputs}), permissions=GRANTED)
     assert run.code == 0, run.explain()
-    assert run.outputs("called")["attestation-id"]
     [left] = [name for name in run.artifacts if name.startswith("signalbox-attestation-")]
-    statement = json.loads(run.file(left, "decision.statement.json"))
-    assert statement["subject"][0]["digest"] == {"sha256": DIGEST.removeprefix("sha256:")}
-    assert statement["predicate"]["bundle"]["digest"]["sha256"] == run.outputs("called")["bundle-sha256"]
-    summary = json.loads(run.file(left, "summary.predicate.json"))
-    assert summary["verificationResult"] == "FAILED"
+    assert run.file(left, "subject.checksums").decode() == f"{DIGEST.removeprefix('sha256:')}  acme/shop\n"
+    [signed] = [name for name in run.artifacts if name.startswith("signalbox-signed-")]
+    [kept] = [name for name in run.artifacts if name.startswith("signalbox-decision-")]
+    bundle = tmp_path / "bundle.json"
+    bundle.write_bytes(run.file(kept))
+    told = {}
+    for name in ("decision", "summary"):
+        path = tmp_path / f"{name}.json"
+        path.write_bytes(run.file(signed, f"{name}.sigstore.json"))
+        told[name] = statement_of(path)
+        assert replayed(bundle, "--digest", DIGEST, "--statement", path) == 0
+        assert replayed(bundle, "--digest", "sha256:" + "cd" * 32, "--statement", path) == 1
+    assert {name: one["predicateType"] for name, one in told.items()} == {
+        "decision": "urn:signalbox:promotion-decision:v1",
+        "summary": "https://slsa.dev/verification_summary/v1",
+    }
+    assert told["summary"]["predicate"]["verificationResult"] == "FAILED"
+    path.write_text(path.read_text().replace("Z", "z", 1))
+    assert replayed(bundle, "--statement", path) == 1
+
+
+def test_nothing_is_signed_that_the_run_did_not_score(runner, repository):
+    run = runner.call(repository(SHOP), "attest.yml", {"attestation-id": "77"})
+    assert run.result("attest") == "failure"
+    assert [call for call in run.calls if call["kind"] == "attest"] == []
+
+
+GRANTED = {"contents": "read", "actions": "read", "id-token": "write", "attestations": "write"}
+
+
+def attesting(runner, shop, inputs):
+    """A caller's workflow: the scoring job, and the signing job after it."""
+    called = f"{library.NAME}/.github/workflows/{{}}@{library.REF}"
+    score = {"uses": called.format("artifact-scoring.yml"), "with": inputs}
+    attest = {
+        "needs": "score",
+        "uses": called.format("attest.yml"),
+        "with": {"attestation-id": "${{ needs.score.outputs.attestation-id }}"},
+    }
+    path = shop.path / ".github/workflows/attesting.yml"
+    path.parent.mkdir(parents=True)
+    path.write_text(
+        json.dumps({"on": {"workflow_dispatch": None}, "jobs": {"score": score, "attest": attest}})
+    )
+    return path.relative_to(shop.path)
+
+
+def statement_of(path):
+    return json.loads(base64.b64decode(json.loads(path.read_text())["dsseEnvelope"]["payload"]))
+
+
+def replayed(*arguments):
+    command = [sys.executable, ROOT / "scripts/replay.py", *arguments]
+    return subprocess.run(command, capture_output=True, check=False).returncode
 
 
 def test_the_outputs_are_what_actions_attest_takes(runner, repository):

@@ -22,7 +22,7 @@ STATEMENT = "https://in-toto.io/Statement/v1"
 PREDICATE = "urn:signalbox:promotion-decision:v1"
 VERIFIER = "urn:signalbox:score-artifact"
 SUMMARY = "https://slsa.dev/verification_summary/v1"
-MAX_STATEMENT_BYTES = 16 << 20
+SUBJECT_FILE = "subject.checksums"
 
 
 class Attestation(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,8 +103,17 @@ def _summary(decision: Decision, data: bytes, name: str) -> dict[str, Any]:
 
 
 def write_attestations(data: bytes, folder: Path) -> tuple[Attestation, Attestation]:
-    """Write ``NAME.statement.json`` and ``NAME.predicate.json`` of both into ``folder``."""
+    """Write ``NAME.statement.json`` and ``NAME.predicate.json`` of both into ``folder``.
+
+    ``subject.checksums`` beside them is what ``actions/attest`` takes as its subject, so that no signer needs
+    to be told the digest a second time, and could be told another.
+    """
     made = attestations(data)
+    if not made[0].subject.isprintable():
+        # A line break in it would be one more subject of the signature.
+        raise InputError("the artifact's name is not of one line", where=repr(made[0].subject[:80]))
+    subject = f"{made[0].digest.removeprefix('sha256:')}  {made[0].subject}\n"
+    write_atomic(folder / SUBJECT_FILE, subject.encode())
     for item in made:
         write_atomic(folder / f"{item.name}.statement.json", item.statement)
         write_atomic(folder / item.predicate_file, canonical(item.predicate))

@@ -139,3 +139,14 @@ def test_a_folder_stands_for_the_bundles_in_it(tmp_path):
     )
     assert done.returncode == 2
     assert [line.split()[0] for line in done.stdout.splitlines()] == ["UNREADABLE", "UNREADABLE"]
+
+
+@pytest.mark.parametrize("mode", ["observe", "advise", "enforce"])
+def test_a_check_fails_in_every_mode(tmp_path, monkeypatch, mode):
+    """Observing makes a verdict harmless, but nothing makes a forged bundle harmless."""
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setenv("SIGNALBOX_FAIL_ON", "never")
+    (tmp_path / "cut.json").write_bytes(bundle().encode()[:-20])
+    (tmp_path / "forged.json").write_bytes(bundle().encode().replace(b'"FAIL"', b'"PASS"') + b" ")
+    assert script(tmp_path, "--mode", mode, "--sha256", "0" * 64, "forged.json").returncode == 1
+    assert script(tmp_path, "--mode", mode, "cut.json").returncode == 2

@@ -1,5 +1,6 @@
 """The stand-ins' one program: ``stub.py KIND``, inputs as JSON in ``INPUT``, state under ``STUB_STORE``."""
 
+import base64
 import fnmatch
 import glob
 import hashlib
@@ -187,6 +188,25 @@ def save():
     (folder / "key.json").write_text(json.dumps(INPUT["key"]))
 
 
+def attest():
+    """The statement the real one would sign, in an envelope like its own but with nobody's signature."""
+    try:
+        predicate = json.loads(Path(INPUT["predicate-path"]).read_text())
+        lines = Path(INPUT["subject-checksums"]).read_text().splitlines()
+    except (OSError, ValueError) as error:
+        fail(f"Error: {error}")
+    rows = [line.split(" ", 1) for line in lines]
+    subjects = [{"name": name.lstrip(" *"), "digest": {"sha256": digest}} for digest, name in rows]
+    kept = {"_type": "https://in-toto.io/Statement/v1", "subject": subjects}
+    statement = kept | {"predicateType": INPUT["predicate-type"], "predicate": predicate}
+    payload = base64.b64encode(json.dumps(statement).encode()).decode()
+    envelope = {"payload": payload, "payloadType": "application/vnd.in-toto+json", "signatures": []}
+    number = next_id()
+    path = STORE / f"attestation-{number}.json"
+    path.write_text(json.dumps({"dsseEnvelope": envelope}) + "\n")
+    output(bundle_path=path, attestation_id=number, attestation_url=f"https://github.invalid/t/{number}")
+
+
 def main(kind):
     STORE.mkdir(parents=True, exist_ok=True)
     job = os.environ.get("GITHUB_JOB", "")
@@ -196,6 +216,7 @@ def main(kind):
         if not INPUT.get(name):
             fail(f"Input required and not supplied: {name}")
     known = {"checkout": checkout, "upload": upload, "download": download, "restore": restore, "save": save}
+    known |= {"attest": attest}
     known.get(kind, lambda: None)()
 
 
