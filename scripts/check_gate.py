@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from signalbox.classify import Waiver
     from signalbox.decision import Decision, Evidence, Subject
     from signalbox.gates.model import Approval, Change, Inputs
+    from signalbox.gates.people_from import Pull
     from signalbox.github import GitHub
 
 EXAMPLES = """
@@ -70,7 +71,7 @@ def run(context: Context) -> Result:
 
 def _inputs(context: Context) -> Inputs:
     from signalbox.gates.model import Inputs
-    from signalbox.gates.people_from import holders
+    from signalbox.gates.people_from import holders, pull_of, unanswered
     from signalbox.gates.tasks import commit, digest
 
     args = context.args
@@ -82,9 +83,11 @@ def _inputs(context: Context) -> Inputs:
     with ExitStack() as stack:
         asks = args.ask_github or args.pull or args.run_id
         client = stack.enter_context(_client(context)) if asks else None
+        pull = pull_of(client, context.repo, args.pull, subject.commit)
+        args.pull = pull.number
         change, evidence = _change(context, subject, client)
         evidence += _evidence(context, subject, client)
-        approvals, missing = _approvals(context, client, subject)
+        approvals, missing = _approvals(context, client, subject, pull)
         held, unresolved = holders(context.policy.settings.environments, client)
     return Inputs(
         subject=subject,
@@ -99,6 +102,7 @@ def _inputs(context: Context) -> Inputs:
         adapter=args.adapter,
         deployment=args.deployment,
         standing_hours=args.hours,
+        notes=(*pull.note, *unanswered(missing)),
     )
 
 
@@ -229,7 +233,7 @@ def _feedback(context: Context, subject: Subject) -> list[Evidence]:
 
 
 def _approvals(
-    context: Context, client: GitHub | None, subject: Subject
+    context: Context, client: GitHub | None, subject: Subject, pull: Pull
 ) -> tuple[tuple[Approval, ...], dict[str, str]]:
     from signalbox.gates import people_from, signing
 
@@ -238,7 +242,7 @@ def _approvals(
     if args.approvals:
         allowed = signing.signers(context.repo, e, context.policy.ref.commit)
         found += signing.read_approvals(Path(args.approvals), e, allowed)
-    more, missing = people_from.asked(client, e, args.pull, args.run_id, args.gate, subject, context.stamp.at)
+    more, missing = people_from.asked(client, e, pull, args.run_id, args.gate, subject, context.stamp.at)
     return (*found, *more), missing
 
 

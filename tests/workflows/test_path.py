@@ -1,12 +1,7 @@
-"""The whole path: from a push to a record, reviewed and deployed; and every way on which nothing moves."""
+"""The path: every way on which nothing moves. That it leads to production is in test_path_gates."""
 
 import pytest
 import shop
-from test_deploy import LOOKS
-
-from doubles.rollout_rig import POLICY, proxy_rig, proxy_share
-
-FILES = shop.FILES | {".github/signalbox.yml": shop.POLICY + POLICY + LOOKS + "  slices: [50, 100]\n"}
 
 
 @pytest.fixture
@@ -37,32 +32,6 @@ def records(github):
     return sorted(name.split("/")[-1].rsplit("-", 5)[0] for name in names)
 
 
-def test_a_push_is_reviewed_deployed_and_recorded(runner, repository, github, reviewed, tmp_path):
-    made = repository(FILES)
-    made.commit("slower", {"shop/price.py": shop.SLOWER})
-    reviewed()
-    with proxy_rig(tmp_path) as rig:
-        arms = {"canary": rig.canary, "baseline": rig.baseline}
-        inputs = {
-            "environment": "staging",
-            "deployment": "web",
-            "traffic": rig.traffic,
-            "metrics": "\n".join(f"{arm}=http://127.0.0.1:{port}/metrics" for arm, port in arms.items()),
-        }
-        run = runner.call(made, "path-to-production.yml", inputs, timeout=200)
-        assert run.code == 0, run.explain()
-        assert proxy_share(rig) == 100
-    called = run.outputs("called")
-    assert called["decision"] == "manual-review"
-    # act hands on a nested call's outputs only when a plain job follows it, so this is read where it was set.
-    assert run.outputs("monitor")["verdict"] == "proceed"
-    assert run.result("review") == run.result("guard") == run.result("index") == "success"
-    assert set(records(github)) >= {"concurrency", "promotion", "rollout", "test-plan"}
-    assert run.outputs("record")["missing"] == "0"
-    saved = {call["inputs"]["key"].rsplit("-", 1)[0] for call in run.calls if call["kind"] == "save"}
-    assert saved == {"signalbox-index", "signalbox-baseline"}
-
-
 def test_observing_decides_reports_records_and_moves_nothing(runner, repository, github):
     made = repository(shop.FILES | {".github/signalbox.yml": shop.POLICY.replace("enforce", "observe")})
     made.commit("slower", {"shop/price.py": shop.SLOWER})
@@ -71,14 +40,21 @@ def test_observing_decides_reports_records_and_moves_nothing(runner, repository,
     assert run.code == 0, run.explain()
     assert run.result("deploy") == run.result("review") == "skipped"
     assert "nothing moves" in " ".join(run.annotations("notice"))
-    assert records(github) == ["concurrency", "promotion", "test-plan"]
+    assert records(github) == ["concurrency", "gate", "gate", "gate", "promotion", "test-plan"]
+    # A status that is not green could hold a merge up.
+    statuses = github.state.repositories["acme/shop"].statuses
+    assert {row["context"]: row["state"] for row in statuses} == {
+        f"signalbox/gate-{number}": "success" for number in (3, 5, 6)
+    }
 
 
 ANSWERS = {
     "select": ("success", {"runners": "2", "builds": "0", "pytest": "true", "bundle-sha256s": ""}),
     "check": ("success", {}),
     "artifact": ("success", {"digest": "sha256:" + "ab" * 32}),
+    "gate-3": ("success", {"verdict": "PASS"}),
     "score": ("success", {"verdict": "auto-promote", "mode": "enforce"}),
+    "gate-5": ("success", {"verdict": "PASS"}),
 }
 
 
@@ -96,6 +72,10 @@ ANSWERS = {
         ({"score": ("success", {"verdict": "proceed", "mode": "enforce"})}, ""),
         ({"check": ("failure", {})}, ""),
         ({"check": ("skipped", {})}, ""),
+        ({"gate-3": ("failure", {"verdict": "FAIL"})}, ""),
+        ({"gate-5": ("failure", {"verdict": "NOT_VERIFIED"})}, ""),
+        ({"gate-5": ("skipped", {})}, ""),
+        ({"gate-5": ("skipped", {}), "score": ("success", {"verdict": "block", "mode": "advise"})}, "none"),
     ],
 )
 def test_only_a_verdict_that_permits_finds_a_way(runner, repository, change, way):
@@ -106,6 +86,44 @@ def test_only_a_verdict_that_permits_finds_a_way(runner, repository, change, way
     assert (run.result("promotion") == "success") is bool(way)
 
 
+@pytest.mark.parametrize(
+    ("environment", "gates", "way"),
+    [
+        ("development", ("skipped", "skipped"), "deploy"),
+        ("staging", ("success", "skipped"), "deploy"),
+        ("staging", ("skipped", "skipped"), ""),
+        ("prodution", ("success", "skipped"), ""),
+        ("prodution", ("success", "success"), "deploy"),
+    ],
+)
+def test_a_name_that_is_no_place_before_production_takes_every_gate(
+    runner, repository, environment, gates, way
+):
+    answers = ANSWERS | {f"gate-{n}": (result, {}) for n, result in zip((3, 5), gates, strict=True)}
+    inputs = {"traffic": "proxy:http://127.0.0.1:9", "environment": environment}
+    made = repository({"a": "b"})
+    run = runner.only(made, "path-to-production.yml", ["promotion"], answers, inputs=inputs)
+    assert run.outputs("way").get("way", "") == way, run.explain()
+
+
+@pytest.mark.parametrize(
+    ("verdict", "asked", "way", "reviewers"),
+    [
+        ("auto-promote", "[]", "deploy", "[]"),
+        ("auto-promote", '["plan", "platform"]', "review", '["plan","platform"]'),
+        ("manual-review", '["platform"]', "review", '["platform","promotion-review"]'),
+        ("manual-review", "platform", "", ""),
+    ],
+)
+def test_who_is_waited_for_before_a_deployment(runner, repository, verdict, asked, way, reviewers):
+    answers = ANSWERS | {"score": ("success", {"verdict": verdict, "mode": "enforce"})}
+    inputs = {"traffic": "proxy:http://127.0.0.1:9", "gate-6-environments": asked}
+    made = repository({"a": "b"})
+    run = runner.only(made, "path-to-production.yml", ["promotion"], answers, inputs=inputs)
+    found = run.outputs("way")
+    assert (found.get("way", ""), found.get("reviewers", "")) == (way, reviewers), run.explain()
+
+
 def test_without_traffic_to_move_nothing_is_deployed(runner, repository):
     run = runner.only(repository({"a": "b"}), "path-to-production.yml", ["promotion"], ANSWERS)
     assert run.outputs("way")["way"] == "none"
@@ -114,8 +132,8 @@ def test_without_traffic_to_move_nothing_is_deployed(runner, repository):
 def test_a_review_that_nobody_guards_stops_before_it_is_asked_for(runner, repository, reviewed):
     made = repository({"a": "b"})
     reviewed(reviewers=0)
-    answers = ANSWERS | {"promotion": ("success", {"way": "review"})}
-    run = runner.only(made, "path-to-production.yml", ["guard", "review"], answers)
+    inputs = {"environments": '["promotion-review"]'}
+    run = runner.call(made, "review.yml", inputs)
     assert run.result("guard") == "failure"
     assert run.result("review") == "skipped"
     assert "no required reviewers" in " ".join(run.annotations("error"))

@@ -83,6 +83,24 @@ def commits(repo: Path, base: str, head: str) -> list[Commit]:
     return found
 
 
+def merges_cleanly(repo: Path, commit: str, head: str) -> bool | None:
+    """Whether ``commit`` brings in what ``head`` says and nothing else; None where git cannot tell.
+
+    True: it is ``head``, or git merges its two parents, ``head`` the second, to exactly its tree. False:
+    something was slipped in. None: no merge (a squash leaves no parent to look at).
+    """
+    if commit == head:
+        return True
+    parents = run_git(repo, "rev-list", "--parents", "--max-count=1", commit, "--").decode().split()[1:]
+    if len(parents) != 2 or parents[1] != head:
+        return None
+    try:
+        merged = run_git(repo, "merge-tree", "--write-tree", *parents).decode().split()
+    except InputError:
+        return False  # it does not merge without a hand, so a hand has been at it
+    return merged == run_git(repo, "rev-parse", "--verify", f"{commit}^{{tree}}").decode().split()
+
+
 def changed_paths(repo: Path, base: str, head: str) -> tuple[str, ...]:
     """Paths that differ between the merge base and ``head``, old names of renames included."""
     merge_base = run_git(repo, "merge-base", base, head).decode().strip()

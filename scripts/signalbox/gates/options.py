@@ -41,7 +41,11 @@ def add_options(command: Takes) -> None:
     )
     add("--approvals", metavar="FILE", help="signed approvals, a list")
     add("--nonce", metavar="TEXT", help="what approvals must answer (default: --run-id)")
-    add("--pull", metavar="N", help="pull request: its reviews count, and --publish comments there")
+    add(
+        "--pull",
+        metavar="N",
+        help="pull request: its reviews count, and --publish comments there; merged: the one that made --sha",
+    )
     add("--run-id", metavar="N", help="workflow run whose environment approvals count")
     add(
         "--adapter",

@@ -2,17 +2,60 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from signalbox.config.environments import Environments
-from signalbox.decision import Subject, format_time, parse_time
+from signalbox.decision import Reason, Subject, format_time, parse_time
 from signalbox.errors import InputError
 from signalbox.gates.model import Approval
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-HOURS = 24
+MERGED = "merged"
+
+
+class Pull(msgspec.Struct, frozen=True, kw_only=True):
+    """The pull request that is asked: its number, empty for none.
+
+    ``head`` is set only where the subject is a merge that holds what was reviewed and nothing else: reviews
+    of it then are of the subject.
+    """
+
+    number: str = ""
+    head: str = ""
+    note: tuple[Reason, ...] = ()
+
+
+def pull_of(client: Any, repo: Path, text: str, sha: str) -> Pull:
+    """The pull request ``text``; for ``merged`` the one whose merge made ``sha``."""
+    from signalbox.gates.history import merges_cleanly
+    from signalbox.github import GitHubError
+    from signalbox.github.approvals import made_by_github, merged_pull
+
+    if text != MERGED:
+        return Pull(number=text)
+
+    def nothing(why: str) -> Pull:
+        return Pull(note=(Reason(code="no-reviews", text=f"No review counts: {why}."),))
+
+    if client is None or not sha:
+        return nothing("nobody said which commit was merged")
+    try:
+        found = merged_pull(client, sha)
+        if found is None:
+            return nothing("no pull request was merged as this commit")
+        number, head = found
+        same = merges_cleanly(repo, sha, head)
+        if same or (same is None and made_by_github(client, sha)):
+            return Pull(number=str(number), head=head)
+    except GitHubError as error:
+        return nothing(f"GitHub gave no answer ({str(error)[:200]})")
+    text = f"this commit is not what merging #{number} gives, so what was reviewed is something else"
+    return msgspec.structs.replace(nothing(text), number=str(number))
 
 
 def _number(text: str, where: str) -> int:
@@ -73,17 +116,22 @@ def runs(client: Any, sha: str) -> Iterable[Any]:
 
 
 def asked(
-    client: Any, e: Environments, pull: str, run: str, gate: str, subject: Subject, now: str
+    client: Any, e: Environments, pull: Pull, run: str, gate: str, subject: Subject, now: str
 ) -> tuple[list[Approval], dict[str, str]]:
     """Reviews of the pull request and approvals of the run's environments; and what could not be asked."""
     from signalbox.github import GitHubError, approvals
 
     found: list[Approval] = []
     missing: dict[str, str] = {}
-    if client is not None and pull:
+    if client is not None and pull.number:
         try:
-            rows = approvals.reviews(client, _number(pull, "--pull"))
-            found += [_review(row) for row in rows if row.state in ("APPROVED", "CHANGES_REQUESTED")]
+            rows = approvals.reviews(client, _number(pull.number, "--pull"))
+            stand_for = {pull.head: subject.commit} if pull.head else {}
+            found += [
+                _review(row, stand_for.get(row.commit, row.commit))
+                for row in rows
+                if row.state in ("APPROVED", "CHANGES_REQUESTED")
+            ]
         except GitHubError as error:
             missing["reviews"] = str(error)[:300]
     if client is not None and run and e.environment_roles:
@@ -98,7 +146,15 @@ def asked(
     return found, missing
 
 
-def _review(row: Any) -> Approval:
+def unanswered(missing: dict[str, str]) -> tuple[Reason, ...]:
+    """What GitHub did not answer, for people: its approvals are missing, and nobody withheld them."""
+    return tuple(
+        Reason(code=f"{name}:no-answer", text=f"The {name} could not be read, so none counts: {why}")
+        for name, why in missing.items()
+    )
+
+
+def _review(row: Any, commit: str) -> Approval:
     state: Any = "approved" if row.state == "APPROVED" else "rejected"
     return Approval(
         role="",
@@ -107,7 +163,7 @@ def _review(row: Any) -> Approval:
         source="review",
         verified=True,
         bot=row.bot,
-        commit=row.commit,
+        commit=commit,
         at=row.at,
     )
 

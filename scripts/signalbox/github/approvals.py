@@ -59,6 +59,20 @@ def reviews(client: GitHub, pull: int) -> tuple[Review, ...]:
     return tuple(last.values())
 
 
+def merged_pull(client: GitHub, sha: str) -> tuple[int, str] | None:
+    """Number and head commit of the one pull request whose merge made this commit; None where none did."""
+    rows = client.transport.pages(f"/repos/{client.repository}/commits/{names.sha(sha)}/pulls")
+    made = [row for row in rows if row.get("merged_at") and row.get("merge_commit_sha") == sha]
+    return (int(made[0]["number"]), str(made[0]["head"]["sha"])) if len(made) == 1 else None
+
+
+def made_by_github(client: GitHub, sha: str) -> bool:
+    """Whether GitHub itself made and signed this commit, as it does with what it squashes."""
+    row = client.transport.get(f"/repos/{client.repository}/commits/{names.sha(sha)}")
+    signed = ((row.get("commit") or {}).get("verification") or {}).get("verified") is True
+    return signed and (row.get("committer") or {}).get("login") == "web-flow"
+
+
 def members(client: GitHub, team: str) -> tuple[str, ...]:
     """The logins of ``@organisation/team``, those of its child teams included, as GitHub does."""
     found = _TEAM.fullmatch(team)
