@@ -1,6 +1,6 @@
 """Writes the parts of the reference that follow from the code: inputs, outputs and each script's --help.
 
-usage: readme.py            rewrite them in actions/*/README.md and docs/command-line.md
+usage: readme.py            rewrite them in actions/*/README.md, docs/workflows.md and docs/command-line.md
        readme.py --check    exit 1, naming the files, when one is not what would be written
 """
 
@@ -11,6 +11,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -21,6 +22,17 @@ HEAD = f"""# The command line
 
 Every script runs on a laptop as it runs in a workflow; the actions are a skin over them. Inside a clone:
 `make setup`, then `.venv/bin/python scripts/<name>.py --help`.
+
+{BEGIN}
+"""
+
+
+WORKFLOWS = ROOT / "docs" / "workflows.md"
+WORKFLOWS_HEAD = f"""# The workflows
+
+Each is called with `uses: OWNER/signalbox/.github/workflows/NAME@v1`; most can be started by hand with the same
+inputs. Callers to copy: [examples/callers/](../examples/callers/README.md). The permissions are what the
+calling job must grant.
 
 {BEGIN}
 """
@@ -70,13 +82,67 @@ def command_line() -> str:
     return "\n".join(parts)
 
 
+def workflows() -> str:
+    """The page of all workflows that others can call."""
+    parts = [WORKFLOWS_HEAD]
+    for path in sorted((ROOT / ".github/workflows").glob("*.yml")):
+        text = path.read_text("utf-8")
+        about = yaml.load(text, yaml.BaseLoader)  # noqa: S506 (leaves every value a string, and "on" a word)
+        called = about["on"].get("workflow_call") if isinstance(about["on"], dict) else None
+        if called is None:
+            continue
+        called = called or {}
+        why = re.search(r"^name:.*\n\n((?:#.*\n)+)", text)
+        parts.append(f"## {path.name}\n")
+        if why:
+            parts.append(" ".join(line.lstrip("# ") for line in why[1].splitlines()) + "\n")
+        granted = _granted(about)
+        if granted:
+            parts.append(
+                "Permissions: " + ", ".join(f"`{scope}: {level}`" for scope, level in granted) + ".\n"
+            )
+        if "workflow_dispatch" in about["on"]:
+            parts.append("Also by hand.\n")
+        parts += _rows("input", called.get("inputs", {}), default=True)
+        parts += _rows("secret", called.get("secrets", {}))
+        parts += _rows("output", called.get("outputs", {}))
+    return "\n".join(parts)
+
+
+def _granted(about: dict[str, Any]) -> list[tuple[str, str]]:
+    """The most that any job of a workflow asks for, scope by scope."""
+    most: dict[str, str] = {}
+    for job in about["jobs"].values():
+        for scope, level in (job.get("permissions") or {}).items():
+            if most.get(scope) != "write":
+                most[scope] = level
+    return sorted(most.items())
+
+
+def _rows(what: str, found: dict[str, Any], *, default: bool = False) -> list[str]:
+    if not found:
+        return []
+    lines = (
+        [f"| {what} | default | meaning |", "|---|---|---|"]
+        if default
+        else [f"| {what} | meaning |", "|---|---|"]
+    )
+    for name, one in found.items():
+        given = one.get("default", "")
+        middle = ""
+        if default:
+            middle = " required |" if one.get("required") == "true" else f" `{given}` |" if given else "  |"
+        lines.append(f"| `{name}` |{middle} {_cell(one.get('description', ''))} |")
+    return [*lines, ""]
+
+
 def _cell(text: str) -> str:
     return re.sub(r"\s+", " ", text).strip().replace("|", "\\|")
 
 
 def wanted() -> dict[Path, str]:
     """Every file with generated parts → what it should hold."""
-    files = {PAGE: command_line()}
+    files = {PAGE: command_line(), WORKFLOWS: workflows()}
     for action in sorted((ROOT / "actions").glob("*/action.yml")):
         readme = action.with_name("README.md")
         own = (
