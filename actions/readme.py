@@ -31,7 +31,7 @@ WORKFLOWS = ROOT / "docs" / "workflows.md"
 WORKFLOWS_HEAD = f"""# The workflows
 
 Each is called with `uses: OWNER/signalbox/.github/workflows/NAME@v1`; most can be started by hand with the same
-inputs. Callers to copy: [examples/callers/](../examples/callers/README.md). The permissions are what the
+the same inputs. Callers to copy: [examples/callers/](../examples/callers/README.md). The permissions are what the
 calling job must grant.
 
 {BEGIN}
