@@ -30,9 +30,9 @@ Every script runs on a laptop as it runs in a workflow; the actions are a skin o
 WORKFLOWS = ROOT / "docs" / "workflows.md"
 WORKFLOWS_HEAD = f"""# The workflows
 
-Each is called with `uses: OWNER/signalbox/.github/workflows/NAME@v1`; most can be started by hand, with
-the same inputs. Callers to copy: [examples/callers/](../examples/callers/README.md). The permissions are those
-that the calling job must grant.
+Each is called with `uses: OWNER/signalbox/.github/workflows/NAME@v1`; most can be started by hand as well,
+with the same inputs. The permissions are those that the calling job must grant. Callers to copy:
+[examples/callers/](../examples/callers/README.md).
 
 {BEGIN}
 """
