@@ -19,7 +19,7 @@ from signalbox.rollout.authority import authority
 from signalbox.rollout.clock import Clock, at
 from signalbox.rollout.engine import Engine
 from signalbox.rollout.looks import Looker
-from signalbox.rollout.model import Inputs, Look
+from signalbox.rollout.model import Inputs
 from signalbox.rollout.progress import Journal, next_action
 from signalbox.rollout.resume import check_previous
 from signalbox.rollout.state import State, StateFile
@@ -56,7 +56,6 @@ class Monitor:
         self._journal = journal
         self._clock = clock
         self._new_id = new_id
-        self._looks: list[Look] = []
         self._judgement = judge.Judgement()
         self._state: State | None = None
         self._astray = 0
@@ -114,7 +113,8 @@ class Monitor:
         self._save(phase="stepping", slice=index, percent=percent)
         self._journal.moved(self._engine.move(percent), f"slice {index + 1} of {len(self.rules.slices)}")
         self._save(phase="watching")
-        watched = self._looks[-1].since if self._looks and self._looks[-1].slice == index else 0.0
+        last = self._judgement.last
+        watched = last.since if last and last.slice == index else 0.0
         self._looker.begin(index, watched)
 
     def _watch(self, index: int) -> bool:
@@ -123,7 +123,6 @@ class Monitor:
             if self._looker.wait():
                 raise Stop
             look = self._looker.look(index)
-            self._looks.append(look)
             self._judgement = judge.advance(self._judgement, look, self.rules)
             found = self._judged()
             action = next_action(found, self.rules, index)
@@ -154,7 +153,7 @@ class Monitor:
         why = found.reasons[0].text
         state = self._now_state()
         bad = {**state.bad, state.digest: why}
-        allowed = authority(self._with_looks(), self.rules, at(self._clock.now()))
+        allowed = authority(self.inputs, self.rules, at(self._clock.now()))
         self._journal.say(allowed.why)
         if not allowed.allowed:
             self._propose(bad, why)
@@ -180,7 +179,7 @@ class Monitor:
             self._finish(ending="rolled-back", known_bad=why)
             return
         self.inputs = msgspec.structs.replace(self.inputs, known_bad=why)
-        allowed = authority(self._with_looks(), self.rules, at(self._clock.now()))
+        allowed = authority(self.inputs, self.rules, at(self._clock.now()))
         self._journal.say(allowed.why)
         if not allowed.allowed:
             self._propose(self._now_state().bad, why)
@@ -199,7 +198,7 @@ class Monitor:
         self._deadline_retreat()
 
     def _deadline_retreat(self) -> None:
-        allowed = authority(self._with_looks(), self.rules, at(self._clock.now()))
+        allowed = authority(self.inputs, self.rules, at(self._clock.now()))
         if not allowed.allowed:
             self._finish(ending="frozen", problem=f"The deadline's retreat was not made. {allowed.why}")
             return
@@ -233,7 +232,6 @@ class Monitor:
         if before and resumes:
             self._state = before
             self._journal.rollout = before.rollout
-            self._looks = self._journal.audit.looks(before.rollout)
             self._temper(before.cluster_size)
             self._journal.say(f"resuming at {before.percent:g}% ({before.phase})")
             self._journal.event("resumed", phase=before.phase, percent=before.percent)
@@ -261,14 +259,15 @@ class Monitor:
     def _prepare(self) -> None:
         """Measure before anything moves; what was measured before the rollout began is not measured again."""
         known = self._now_state().cluster_size
-        self._looker.prepare(self._looks[-1].elapsed if self._looks else 0.0, known)
+        last = self._judgement.last
+        self._looker.prepare(last.elapsed if last else 0.0, known)
         self._temper(self._looker.cluster_size)
 
     def _temper(self, cluster_size: float) -> None:
         self._state = msgspec.structs.replace(self._now_state(), cluster_size=cluster_size)
         self.inputs = msgspec.structs.replace(self.inputs, cluster_size=cluster_size)
         self.rules = self.inputs.rules(self.rules)
-        self._judgement = judge.fold(self._looks, self.rules)
+        self._judgement = judge.fold(self._journal.audit.looks(self._now_state().rollout), self.rules)
 
     def _now_state(self) -> State:
         assert self._state is not None
@@ -282,11 +281,10 @@ class Monitor:
         )
         self._file.write(self._state)
 
-    def _with_looks(self) -> Inputs:
-        return msgspec.structs.replace(self.inputs, looks=tuple(self._looks))
-
     def _finish(self, **changes: object) -> None:
-        self.inputs = msgspec.structs.replace(self._with_looks(), **changes)
+        # Looks are kept on disk until now: however long a rollout holds, its monitor does not grow.
+        looks = tuple(self._journal.audit.looks(self._now_state().rollout))
+        self.inputs = msgspec.structs.replace(self.inputs, looks=looks, **changes)
         self._journal.event("end", ending=self.inputs.ending, problem=self.inputs.problem)
 
 
