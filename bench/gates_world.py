@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import functools
 import importlib.util
 import io
 import json
@@ -24,6 +25,7 @@ from typing import Any
 import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
+FAST = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 SHIPPED = ROOT / "scripts" / "signalbox" / "config" / "environments.yml"
 DIGEST = "sha256:" + "a" * 64
 NONCE = "4711"
@@ -54,9 +56,15 @@ def when(hours: float = 0) -> str:
     return (datetime.now(UTC) + timedelta(hours=hours)).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
+@functools.cache
+def _tables() -> dict[str, Any]:
+    plain: dict[str, Any] = yaml.load(SHIPPED.read_text("utf-8"), Loader=FAST)
+    return plain
+
+
 def shipped() -> dict[str, Any]:
     """The shipped tables with people in their roles and flags in use."""
-    plain: dict[str, Any] = yaml.safe_load(SHIPPED.read_text("utf-8"))
+    plain: dict[str, Any] = copy.deepcopy(_tables())
     plain["roles"] = {role: [login] for role, login in PEOPLE.items()}
     plain["people"] = {"ada": {"emails": ["ada@example.com"]}}
     plain["people"] |= {login: {"emails": [f"{login}@example.com"]} for login in PEOPLE.values()}
@@ -161,7 +169,7 @@ class World:
 
     def policy(self, plain: dict[str, Any]) -> None:
         """Lay down the policy."""
-        text = yaml.safe_dump({"environments": plain}, sort_keys=False, width=1000)
+        text = json.dumps({"environments": plain})  # which is YAML, and quickly written
         (self.repo / ".github" / "signalbox.yml").write_text(text)
 
     def ask(self, script: str, *arguments: str) -> Answer:
