@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from signalbox.cli import ASKS, Command, Context, Result
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from signalbox.decision import Bundle
+    from signalbox.feedback.ran import Ran
 
 EXAMPLES = """
 examples:
@@ -13,6 +20,8 @@ examples:
   record_telemetry.py --decisions artifacts --ledger git: --push origin     one new ref, no merge
   record_telemetry.py --outcome outcome.json --ledger out/ledger
       {"decision": "<id>", "label": "bad", "source": "incident-link", "links": ["https://…"]}
+      or an event of PagerDuty's or Opsgenie's webhook that names a digest, commit or decision
+  record_telemetry.py --decisions artifacts --results artifacts --run 4242 --ledger git:
 
 Without a ledger (neither --ledger nor `ledger: url:` in the policy) it only says what it would record.
 Exit 3: something was refused, or a bundle that a job announced (--expect) never came.
@@ -62,10 +71,10 @@ def run(context: Context) -> Result:
         )
     found = harvest(Path(args.decisions)) if args.decisions else Harvest(bundles=(), refused=(), others=0)
     expected = expected_digests(args.expect)
+    # Only from bundles that a job vouched for: an outcome is learned from.
+    vouched = [b.data for b in found.bundles if not expected or b.sha256 in expected]
     if not args.outcome:
-        # Only from bundles that a job vouched for: an outcome is learned from.
-        vouched = (b.data for b in found.bundles if not expected or b.sha256 in expected)
-        outcomes = outcomes_of_run(vouched)
+        outcomes = outcomes_of_run(vouched) + _told(context, vouched)
     receipt = record_run(
         ledger,
         found,
@@ -102,6 +111,88 @@ def run(context: Context) -> Result:
     )
 
 
+def _told(context: Context, bundles: Sequence[bytes]) -> tuple[bytes, ...]:
+    """What the run's own bundles and results say of its plans: what an audit missed, what runners cost."""
+    from signalbox.decision import decode_bundle
+    from signalbox.errors import InputError
+    from signalbox.feedback.ran import read_run
+    from signalbox.ledger.records import parse_object
+    from signalbox.selection.audit import audit_outcomes
+
+    told = audit_outcomes(parse_object(data, where="bundle") for data in bundles)
+    for data in bundles if context.args.results else ():
+        try:
+            bundle = decode_bundle(data)
+        except InputError:
+            continue  # a newer bundle: it is recorded, and what it means is left to its own version
+        shards = bundle.decision.outputs.get("matrix", {}).get("include", ())
+        if bundle.decision.kind != "concurrency" or not shards:
+            continue
+        ran = read_run(Path(context.args.results), len(shards))
+        for trouble in ran.unread:
+            context.say(f"results: {trouble}")
+        if ran.complete:
+            told.append(_cost(context, bundle, ran))
+    return tuple(told)
+
+
+def _cost(context: Context, bundle: Bundle, ran: Ran) -> bytes:
+    """The outcome of a concurrency plan, with what the next plans learn from."""
+    import msgspec
+
+    from signalbox.concurrency.learned import Observed, regret
+    from signalbox.feedback.ran import outcome_of_plan, seconds_of
+
+    made = bundle.decision
+    shards = [[case.seconds for case in ran.shards[number]] for number in sorted(ran.shards)]
+    paid, least, runners = regret(shards, context.policy.settings.concurrency)
+    planned = [60 * float(entry["minutes"]) for entry in made.outputs["matrix"]["include"]]
+    queue = bundle.inputs.get("queue") or {}
+    observed = Observed(
+        planned_seconds=tuple(planned),
+        shard_seconds=tuple(sum(shard) for shard in shards),
+        jobs=_jobs(context, len(shards)),
+        waiting=queue.get("jobs"),
+    )
+    facts = {
+        "cost": round(paid, 4),
+        "least": round(least, 4),
+        "least_runners": runners,
+        "regret": round(paid / least - 1, 4) if least else 0.0,
+        "observed": msgspec.to_builtins(observed),
+        "seconds": seconds_of(ran),
+    }
+    return outcome_of_plan(made.id, made.subject, facts, made.decided_at, made.producer)
+
+
+def _jobs(context: Context, count: int) -> tuple[tuple[float, float, float], ...]:
+    """When each of the run's test jobs was queued, began and ended; empty if GitHub does not say of all."""
+    import re
+
+    from signalbox.decision import parse_time
+    from signalbox.errors import InputError
+    from signalbox.github import GitHub, Unavailable
+
+    run = context.args.run
+    if not run.isdecimal():
+        return ()
+    try:
+        with GitHub.from_environ(context.environ) as client:
+            found = client.jobs(int(run))
+    except InputError as error:
+        context.say(f"the run's jobs: {error}")
+        return ()
+    if isinstance(found, Unavailable):
+        context.say(f"the run's jobs: {found.reason}")
+        return ()
+    ours = [
+        tuple(parse_time(at).timestamp() for at in (job.created, job.started, job.completed))
+        for job in found
+        if re.search(rf"Test \d+ of {count}$", job.name) and job.created and job.started and job.completed
+    ]
+    return tuple((a, b, c) for a, b, c in ours) if len(ours) == count else ()
+
+
 def main() -> int:
     """Entry point."""
     command = Command("record_telemetry", __doc__ or "", epilog=EXAMPLES)
@@ -110,6 +201,14 @@ def main() -> int:
         "--outcome",
         metavar="FILE",
         help="outcomes: a JSON object, a list, or one a line (default: how an enforced rollout ended)",
+    )
+    command.option(
+        "--results",
+        metavar="DIR",
+        help="the run's test results by shard, which say what the runners really cost",
+    )
+    command.option(
+        "--run", metavar="ID", help="with --results, read when its jobs waited and ran, from GitHub"
     )
     command.option("--expect", metavar="SHA256S", help="digests of the bundles that the jobs announced")
     command.option(

@@ -6,6 +6,8 @@ import zipfile
 
 from bundles import bundle
 
+from doubles import records
+
 OUTCOME = {
     "decision": "00000000-0000-4000-8000-000000000001",
     "label": "bad",
@@ -71,3 +73,28 @@ def test_what_is_no_bundle_is_refused_and_nothing_is_unpacked_outside(runner, re
     assert run.code == 1
     assert ledger_of(github) == {}
     assert not list(tmp_path.rglob("escaped.json"))
+
+
+def test_what_the_runners_really_cost_is_recorded_for_the_next_plan(runner, repository, github):
+    matrix = {"include": [{"shard": n, "minutes": 1.0} for n in (1, 2)]}
+    data = records.bundle("concurrency", id="c-1", outputs={"matrix": matrix}, inputs={"queue": {"jobs": 3}})
+    runner.leave_artifact("signalbox-decision-c", {"c.json": data})
+    for number, seconds in ((1, 90.0), (2, 30.0)):
+        case = f'<testcase classname="tests.test_a" name="test_{number}" time="{seconds}"/>'
+        name = f"signalbox-results-tests-{number}-of-2-{'a' * 40}"
+        runner.leave_artifact(name, {"junit.xml": f"<testsuite>{case}</testsuite>".encode()})
+    made = repository(SHOP)
+    github.add_run("acme/shop", id=4242)
+    for number in (1, 2):
+        times = {"created_at": "2026-01-01T00:00:00Z", "started_at": "2026-01-01T00:00:20Z"}
+        job = {"run": 4242, "name": f"Check / Test {number} of 2", "completed_at": "2026-01-01T00:03:00Z"}
+        github.state.repositories["acme/shop"].jobs.append(
+            {"id": number, "status": "completed", "conclusion": "success", **times, **job}
+        )
+    run = runner.call(made, "telemetry-feedback.yml", {})
+    assert run.code == 0, run.explain()
+    [told] = [json.loads(kept) for name, kept in ledger_of(github).items() if name.startswith("outcomes/")]
+    assert told["decision"] == "c-1"
+    assert told["facts"]["observed"]["shard_seconds"] == [90.0, 30.0]
+    assert told["facts"]["observed"]["waiting"] == 3
+    assert [ended - started for _, started, ended in told["facts"]["observed"]["jobs"]] == [160.0, 160.0]
