@@ -6,12 +6,16 @@ import json
 import re
 
 from signalbox.errors import InputError
-from signalbox.gitops.yaml_edit import Document, Edit, Slot
+from signalbox.gitops.yaml_edit import Document, Edit, Slot, check_plain
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 _RANGE = re.compile(r"[0-9A-Za-z.*^~<>=|+\- ]{1,120}")
-_VERSION = re.compile(r"v?\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?(?:\+[0-9A-Za-z.-]+)?")
+_VERSION = r"v?\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?(?:\+[0-9A-Za-z.-]+)?"
+# What bounds a range from above: a version itself, = ~ ^ < <=, or the second half of "1.4.0 - 1.4.9".
+_BOUND = re.compile(rf"(?:[=~^<]|<=)?{_VERSION}")
+_FLOOR = re.compile(rf">=?{_VERSION}")
+_COMMENT = re.compile(r"[\s}\]]*#")
 _MARKER = re.compile(r"#\s*(\{\s*\"\$imagepolicy\"\s*:\s*\"[^\"]{1,300}\"\s*\})\s*$")
 
 
@@ -30,8 +34,8 @@ def check_tag(text: str) -> str:
 
 
 def check_range(text: str) -> str:
-    """A semver range with a version in it: neither empty nor open to every version. Raises InputError."""
-    if not _RANGE.fullmatch(text) or not _VERSION.search(text):
+    """A semver range with a floor and a ceiling: no later version may come in unasked. Raises InputError."""
+    if not _RANGE.fullmatch(text) or not all(_closed(part.split()) for part in text.split("||")):
         raise InputError(
             "this is not a strict version range",
             why=repr(text[:80]),
@@ -40,15 +44,24 @@ def check_range(text: str) -> str:
     return text
 
 
+def _closed(parts: list[str]) -> bool:
+    """Whether an alternative of a range holds nothing but comparisons, and one that bounds it from above."""
+    known = [bool(_BOUND.fullmatch(part)) for part in parts]
+    hyphen = len(parts) == 3 and parts[1] == "-"
+    rest = all(k or _FLOOR.fullmatch(part) for k, part in zip(known, parts, strict=True))
+    return (hyphen and known[0] and known[2]) or (rest and any(known))
+
+
 def set_policy_range(data: bytes, wanted: str, *, name: str, policy: str = "") -> Edit:
     """Set ``spec.policy.semver.range`` of the file's ImagePolicy, by its name if there are several."""
     document = Document(data, name)
     check_range(wanted)
     found: list[tuple[Slot, str]] = []
     for number, path, slot in document.walk():
+        if path != ("spec", "policy", "semver", "range"):
+            continue
         ours = document.field(number, "kind") == "ImagePolicy"
-        named = not policy or document.field(number, "metadata", "name") == policy
-        if ours and named and path == ("spec", "policy", "semver", "range"):
+        if ours and (not policy or document.field(number, "metadata", "name") == policy):
             found.append((slot, wanted))
     if len(found) != 1:
         raise InputError(
@@ -66,17 +79,21 @@ def set_markers(data: bytes, policy: str, image: str, tag: str, digest: str, *, 
     reference.
     """
     document = Document(data, name)
-    lines = document.text[document.shift :].split("\n")
-    marks = {index: key for index, line in enumerate(lines) if (key := _mark(line))}
     values = {"": _reference(image, tag, digest), "name": image, "tag": tag, "digest": digest}
     found: list[tuple[Slot, str]] = []
     for _, _, slot in document.walk():
-        namespace, _, rest = marks.get(slot.line, "").partition(":")
+        mark = document.after(slot)
+        namespace, _, rest = _mark(mark).partition(":")
         own, _, part = rest.partition(":")
         if f"{namespace}:{own}" != policy:
             continue
         if part not in values or not values[part]:
             raise InputError(f"nothing is known for the marker's {part or 'reference'}", where=slot.where)
+        if not _COMMENT.match(mark):
+            raise InputError(
+                "more than one value stands before the marker",
+                where=slot.where, fix="Write the value it marks on a line of its own.",
+            )  # fmt: skip
         found.append((slot, values[part]))
     if not found:
         raise InputError(f"no value is marked for the policy {policy}", where=name)
@@ -115,17 +132,19 @@ def set_kustomize_image(data: bytes, image: str, *, tag: str = "", digest: str =
 
 
 def set_value(data: bytes, path: str, value: str, *, name: str) -> Edit:
-    """Set the scalar at a dotted path, for Helm values: ``image.digest`` or ``image.tag``."""
+    r"""Set the scalar at a dotted path, for Helm values: ``image.digest``; ``\.`` is a dot within a key."""
     document = Document(data, name)
     if not value or any(ord(c) < 32 for c in value):
         raise InputError("the new value is empty or not of one line", where=name)
-    found = [slot for _, at, slot in document.walk() if ".".join(at) == path]
+    keys = tuple(key.replace("\\.", ".") for key in re.split(r"(?<!\\)\.", path))
+    found = [slot for _, at, slot in document.walk() if at == keys]
     if len(found) != 1:
         raise InputError(f"{len(found) or 'no'} value stands at {path}", where=name)
     return document.replace([(found[0], value)])
 
 
 def _rename(document: Document, slot: Slot, key: str, value: str) -> Edit:
+    check_plain(slot)
     text, shift = document.text, document.shift
     middle = text[slot.key_end + shift : slot.start + shift]
     start, end = slot.key_start + shift, slot.end + shift

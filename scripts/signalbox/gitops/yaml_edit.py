@@ -7,6 +7,7 @@ written.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -14,7 +15,9 @@ import msgspec
 
 from signalbox.errors import InputError
 
-MAX_BYTES = 4 << 20
+MAX_BYTES = 1 << 20
+# Far beyond what people write; beyond them an alias or a bracket is there to keep a parser busy.
+MAX_NESTING, MAX_SCALARS = 100, 200_000
 _PLAIN_SAFE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-/:@+")
 
 
@@ -32,14 +35,17 @@ class Edit(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Slot(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a scalar stands: character offsets in the text, its value, and its key's offset and name."""
+    """Where a scalar stands: character offsets in the text, its value, and its key's offset and name.
+
+    ``odd`` is what stands before the value itself and an edit would lose: an anchor or a tag.
+    """
 
     where: str
     start: int
     end: int
     value: str
     style: str
-    line: int
+    odd: bool = False
     key: str = ""
     key_start: int = 0
     key_end: int = 0
@@ -59,17 +65,28 @@ class Document:
         self.data = data
         # ruamel.yaml counts offsets after a byte order mark.
         self.shift = 1 if self.text.startswith("\ufeff") else 0
-        self.roots = _compose(self.text[self.shift :], name)
+        body = self.text[self.shift :]
+        roots = _compose(body, name)
+        self.slots: list[tuple[int, tuple[str, ...], Slot]] = []
+        for number, root in enumerate(roots):
+            for path, slot in _walk(root, (), name, body):
+                self.slots.append((number, path, slot))
+                if len(self.slots) > MAX_SCALARS:
+                    raise InputError(f"the file holds more than {MAX_SCALARS} values", where=name)
 
     def walk(self) -> Iterator[tuple[int, tuple[str, ...], Slot]]:
-        """Every scalar value: its document's number, its path, and where it stands."""
-        for number, root in enumerate(self.roots):
-            for path, slot in _walk(root, (), self.name):
-                yield number, path, slot
+        """Every scalar value: its document's number, its path, and where it stands; an alias's too."""
+        return iter(self.slots)
 
     def field(self, number: int, *path: str) -> str:
         """A scalar of a document by its path, empty where there is none."""
-        return next((s.value for n, p, s in self.walk() if n == number and p == path), "")
+        return next((s.value for n, p, s in self.slots if n == number and p == path), "")
+
+    def after(self, slot: Slot) -> str:
+        """The rest of the line on which a scalar ends: its comment, if it has one."""
+        if slot.style in ("|", ">"):
+            return ""  # ends where the next line begins
+        return self.text[slot.end + self.shift :].partition("\n")[0]
 
     def replace(self, slots: Sequence[tuple[Slot, str]]) -> Edit:
         """Give each slot its new value, in its own quoting. InputError if more than that would change."""
@@ -77,6 +94,7 @@ class Document:
         for slot, value in sorted(slots, key=lambda item: -item[0].start):
             if slot.value == value:
                 continue
+            check_plain(slot)
             start, end = slot.start + self.shift, slot.end + self.shift
             text = text[:start] + _written(value, slot.style, self.name) + text[end:]
             changes.append((slot.where, slot.value, value))
@@ -99,10 +117,22 @@ class Document:
             )
 
 
+def check_plain(slot: Slot) -> None:
+    """Raises InputError for a value whose edit would lose what stands before it, or has no place yet."""
+    if slot.odd:
+        raise InputError(
+            "the value has an anchor or a tag, which an edit would lose",
+            where=slot.where, fix="Write it as a plain or quoted scalar of its own.",
+        )  # fmt: skip
+    if slot.start == slot.end:
+        raise InputError("the value is empty", where=slot.where, fix='Write `""` there once.')
+
+
 def _compose(text: str, name: str) -> list[Any]:
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
 
+    _check_nesting(text, name)
     try:
         return [root for root in YAML(typ="rt", pure=True).compose_all(text) if root is not None]
     except (YAMLError, RecursionError, ValueError) as error:
@@ -111,19 +141,32 @@ def _compose(text: str, name: str) -> list[Any]:
         raise InputError("this is not YAML", where=where, why=str(getattr(error, "problem", error))) from None
 
 
+def _check_nesting(text: str, name: str) -> None:
+    """The parser's time grows with the square of the brackets that are open at once."""
+    depth = 0
+    for found in re.finditer(r"[\[\]{}]", text):
+        depth = max(0, depth + (1 if found[0] in "[{" else -1))
+        if depth > MAX_NESTING:
+            line = text.count("\n", 0, found.start()) + 1
+            raise InputError(f"more than {MAX_NESTING} brackets are open at once", where=f"{name}:{line}")
+
+
 def _walk(
-    node: Any, path: tuple[str, ...], name: str, key: Any = None
+    node: Any, path: tuple[str, ...], name: str, text: str, key: Any = None
 ) -> Iterator[tuple[tuple[str, ...], Slot]]:
+    if len(path) > MAX_NESTING:
+        raise InputError(f"values are nested more than {MAX_NESTING} deep", where=name)
     if node.id == "scalar":
+        start, style = node.start_mark.index, node.style or ""
         yield (
             path,
             Slot(
                 where=f"{name}:{node.start_mark.line + 1} {'.'.join(path)}",
-                start=node.start_mark.index,
+                start=start,
                 end=node.end_mark.index,
                 value=str(node.value),
-                style=node.style or "",
-                line=node.start_mark.line,
+                style=style,
+                odd=text[start : start + 1] in ("&", "!"),
                 key=str(key.value) if key is not None else "",
                 key_start=key.start_mark.index if key is not None else 0,
                 key_end=key.end_mark.index if key is not None else 0,
@@ -131,10 +174,10 @@ def _walk(
         )
     elif node.id == "sequence":
         for index, item in enumerate(node.value):
-            yield from _walk(item, (*path, str(index)), name)
+            yield from _walk(item, (*path, str(index)), name, text)
     elif node.id == "mapping":
         for inner, item in node.value:
-            yield from _walk(item, (*path, str(getattr(inner, "value", "?"))), name, inner)
+            yield from _walk(item, (*path, str(getattr(inner, "value", "?"))), name, text, inner)
 
 
 def _written(value: str, style: str, name: str) -> str:

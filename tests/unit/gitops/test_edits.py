@@ -55,6 +55,12 @@ images:
 """
 
 
+LAUGHS = b"a0: &a0 [x,x,x,x,x,x,x,x]\n" + b"".join(
+    b"a%d: &a%d [%s]\n" % (i, i, b",".join([b"*a%d" % (i - 1)] * 8)) for i in range(1, 9)
+)
+TWO = b'{a: 1.0, b: 2.0} # {"$imagepolicy": "f:s:tag"}\n'
+
+
 def only(before: str, after: bytes, old: str, new: str) -> bool:
     return after.decode() == before.replace(old, new, 1) and before.count(old) >= 1
 
@@ -126,12 +132,55 @@ def test_a_helm_value_by_its_path() -> None:
         (lambda: set_kustomize_image(KUSTOMIZE.encode(), "app", digest="latest", name="k"), "not a digest"),
         (lambda: set_value(b"image: {tag: a}\n", "image.digest", "x", name="v"), "no value"),
         (lambda: set_value(b"image: |\n  text\n", "image", "x", name="v"), "block scalar"),
-        (lambda: set_value(b"a: &x 1\nb: *x\n", "a", "2", name="v"), "more than it should"),
+        (lambda: set_value(b"a: &x 1\nb: *x\n", "a", "2", name="v"), "anchor or a tag"),
+        (lambda: set_value(b"a: &x 1\nb: *x\n", "b", "2", name="v"), "anchor or a tag"),
+        (lambda: set_value(b"a: !!str 1\n", "a", "2", name="v"), "anchor or a tag"),
+        (lambda: set_value(b"x: &b {a: 1}\ny: {<<: *b}\n", "y.<<.a", "2", name="v"), "more than it should"),
+        (lambda: set_value(b"a:\nb: 1\n", "a", "2", name="v"), "the value is empty"),
+        (lambda: set_value(b"a: 1\na: 2\n", "a", "3", name="v"), "2 value"),
+        (lambda: set_value(b"a: 1\n---\na: 2\n", "a", "3", name="v"), "2 value"),
+        (lambda: set_value(b"image.tag: a\n", "image.tag", "b", name="v"), "no value"),
+        (lambda: set_value(b"a: &a [*a]\nb: 1\n", "b", "2", name="v"), "nested more than 100"),
+        (lambda: set_value(b"a: " + b"[" * 3000, "a", "2", name="v"), "v:1: more than 100 brackets"),
+        (lambda: set_value(LAUGHS, "b", "2", name="v"), "more than 200000 values"),
+        (lambda: set_value(b"a" * (1 << 20) + b": 1\n", "b", "2", name="v"), "larger than"),
+        (lambda: set_policy_range(POLICY.encode(), ">=1.4.2", name="p", policy="shop"), "strict"),
+        (lambda: set_policy_range(POLICY.encode(), "1.4.2 || *", name="p", policy="shop"), "strict"),
+        (lambda: set_policy_range(POLICY.encode(), "1.4.2 ||", name="p", policy="shop"), "strict"),
+        (lambda: set_markers(TWO, "f:s", "i", "9.9.9", DIGEST, name="m"), "more than one value"),
     ],
 )
 def test_what_cannot_be_edited_safely_is_refused(call: object, says: str) -> None:
     with pytest.raises(InputError, match=says):
         call()  # type: ignore[operator]
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    ["1.4.2", "v1.4.2", "=1.4.2", "~1.4.2", "^1.4.2", ">=1.4.0 <1.5.0", "1.4.0 - 1.4.9", "1.4.2 || 1.4.3"],
+)
+def test_a_range_with_a_ceiling_is_strict(wanted: str) -> None:
+    edit = set_policy_range(POLICY.encode(), wanted, name="p", policy="shop")
+    assert only(POLICY, edit.after, ">=1.0.0 <1.4.0", wanted)
+
+
+def test_a_dot_within_a_key_is_escaped() -> None:
+    edit = set_value(b"my.chart: {tag: a}\nmy: {chart: {tag: b}}\n", r"my\.chart.tag", "c", name="v")
+    assert edit.after == b"my.chart: {tag: c}\nmy: {chart: {tag: b}}\n"
+
+
+@pytest.mark.parametrize("odd", ["\u2028", "\u2029", "\x85", "\r"])
+def test_a_line_break_that_only_some_count_moves_no_marker(odd: str) -> None:
+    """Counted as a line by one side only, the mark would fall on the value of the next line."""
+    before = f'# x{odd}# y\na: 1.0.0 # {{"$imagepolicy": "f:s:tag"}}\nb: 2.0.0\n'
+    edit = set_markers(before.encode(), "f:s", "i", "9.9.9", DIGEST, name="m")
+    assert only(before, edit.after, "1.0.0", "9.9.9")
+
+
+def test_a_marker_in_a_block_of_text_marks_nothing() -> None:
+    before = 'b: |\n  1.0 # {"$imagepolicy": "f:s:tag"}\nc: 1.1 # {"$imagepolicy": "f:s:tag"}\n'
+    edit = set_markers(before.encode(), "f:s", "i", "9.9.9", DIGEST, name="m")
+    assert only(before, edit.after, "1.1", "9.9.9")
 
 
 SCALARS = st.sampled_from(["a", "'b c'", '"d"', "1.0", "x # note", "", "~", "[1, 2]", "{k: v}"])
