@@ -101,7 +101,8 @@ def test_unittest_classes_async_code_markers_and_doctests(tmp_path: Path):
 def test_workers_of_xdist_are_united(tmp_path: Path):
     head = "import pytest, code_here\n@pytest.mark.parametrize('i', range(12))\n"
     tests = head + "def test_it(i):\n    assert code_here.one()\n"
-    place = project(tmp_path, {"code_here.py": CODE, "test_many.py": tests})
+    strict = {"pytest.ini": "[pytest]\nfilterwarnings = error\n"}
+    place = project(tmp_path, {"code_here.py": CODE, "test_many.py": tests, **strict})
     done = record(place, *PYTEST, "-n", "2")
     assert done.returncode == 0, done.stdout + done.stderr
     assert len(executing(place, "code_here.py")) == 12

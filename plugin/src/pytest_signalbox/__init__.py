@@ -2,6 +2,9 @@
 
 It does nothing unless the environment names a folder to write to (``PYTEST_SIGNALBOX_DIR``); the command
 ``index_tests.py`` sets it, runs the suite and reads the recordings.
+
+PYTEST_DONT_REWRITE: in a child process this is imported before pytest is, which pytest would warn of, and a
+suite that makes errors of warnings would fail because of us.
 """
 
 from __future__ import annotations
