@@ -9,16 +9,19 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 from results import Figure, report
-from scipy import stats as oracle
+from scoring_decide import after_drift, through_decide
+from scoring_pairs import performance_gate, real_benchmark
+from scoring_parts import ROOMS, ROOT, part
 from scoring_peers import TooLong, junitparser_rule, limit, sarif_tools_rule, seed_rule
-from scoring_worlds import World, calibration_error, conformal, fixed
+from scoring_worlds import World, calibration_error, conformal, error_of, fixed
 
-ROOT = Path(__file__).resolve().parent.parent
+HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(ROOT / "tests"))
 
 import scoring_corpus as corpus  # noqa: E402
@@ -28,9 +31,7 @@ from signalbox.config.scoring import ScoreModel, Scoring  # noqa: E402
 from signalbox.decision import PolicyRef, Stamp, Subject, format_time, verify  # noqa: E402
 from signalbox.evidence import Provenance, merge_shards, read_folder  # noqa: E402
 from signalbox.promotion import Inputs, Past, decide  # noqa: E402
-from signalbox.promotion.interleave import Side, command_runner, default_environ, measure  # noqa: E402
 from signalbox.stats.conformal import budget_evidence  # noqa: E402
-from signalbox.stats.signflip import holm, least_pairs, log_differences, sign_flip_p  # noqa: E402
 
 ALPHA, SEED, RUNS = 0.02, 20, 10_000
 WORLDS = (World(0.05, 0.85), World(0.2, 0.76), World(0.02, 0.92))
@@ -87,7 +88,7 @@ def _beside(figure: str, values: dict[str, int], unit: str, n: int, goal: str) -
 
 def histories() -> list[Figure]:
     """Promoted and bad against the budget, and what is left for people to review."""
-    error = 3 * (ALPHA * (1 - ALPHA) / RUNS) ** 0.5
+    error = error_of(ALPHA, RUNS)
     figures = []
     for world in WORLDS:
         peer = fixed(world, 0.92, RUNS, SEED)
@@ -118,13 +119,18 @@ def histories() -> list[Figure]:
                     SEED,
                 )
             )
-        hostile = conformal(world, 100, ALPHA, RUNS, SEED + 100, adviser=True)
-        where = f"{world.name}, 100 outcomes, adversarial adviser"
         goal = f"<= {ALPHA + error:.4f}"
-        figures.append(Figure(f"P(auto and bad), {where}", hostile.auto_bad, "share", {}, RUNS, SEED, goal))
-        figures.append(
-            Figure(f"promotions it opened, {where}", hostile.opened, "promotions", {}, RUNS, SEED, "<= 0")
-        )
+        for adviser, which in (("now", "past left alone"), ("always", "past spoilt")):
+            hostile = conformal(world, 100, ALPHA, RUNS, SEED + 100, adviser=adviser)
+            where = f"{world.name}, 100 outcomes, adversarial adviser, {which}"
+            joint, told = hostile.auto_bad, hostile.bad_if_auto
+            figures += [
+                Figure(f"P(auto and bad), {where}", joint, "share", {}, RUNS, SEED, goal),
+                Figure(f"P(bad | auto), {where}", told, "share", {}, RUNS, SEED),
+                Figure(
+                    f"promotions it opened, {where}", hostile.opened, "promotions", {}, RUNS, SEED, "<= 0"
+                ),
+            ]
     early = conformal(WORLDS[0], 48, ALPHA, RUNS, SEED)
     figures.append(Figure("auto share before 49 outcomes", early.auto, "share", {}, RUNS, SEED, "<= 0"))
     return figures
@@ -150,66 +156,6 @@ def calibration_and_drift() -> list[Figure]:
     median = float(np.median(delays))
     figures.append(Figure("tripwire: outcomes until 1% → 15% is seen", median, "median", {}, 200, SEED))
     figures.append(Figure("tripwire: seen within 300", len(delays) / 200, "share", {}, 200, SEED, ">= 0.95"))
-    return figures
-
-
-def performance_gate() -> list[Figure]:
-    """False alarms and power at +10%, simulated: 2% noise a run, and a slow drift that both sides share."""
-    figures = []
-    for benchmarks in (1, 2, 5, 10):
-        pairs = least_pairs(benchmarks, 0.05)
-        for slower, goal in ((1.0, "<= 0.05"), (1.1, ">= 0.85" if benchmarks == 1 else "")):
-            runs = 1500
-            rng = np.random.default_rng(SEED)
-            hits = ratio = whitney = 0
-            for _ in range(runs):
-                drift = np.exp(rng.normal(0, 0.05, (benchmarks, pairs, 1)))
-                times = drift * np.exp(rng.normal(0, 0.02, (benchmarks, pairs, 2)))
-                times[0, :, 1] *= slower
-                raw = [sign_flip_p(log_differences([tuple(p) for p in b], 0.03)) for b in times]
-                hits += min(holm(raw)) <= 0.05
-                ratio += bool((times[:, :, 1].mean(1) / times[:, :, 0].mean(1) > 1.10).any())
-                # One run a side, its iterations taken for independent: what many gates test.
-                runs_of = [
-                    drift[0, 0, 0] * (slower if side else 1) * np.exp(rng.normal(0, 0.02)) for side in (0, 1)
-                ]
-                inside = [mean * np.exp(rng.normal(0, 0.01, 20)) for mean in runs_of]
-                whitney += oracle.mannwhitneyu(inside[1], inside[0], alternative="greater").pvalue <= 0.05
-            what = "false alarms" if slower == 1.0 else "found at +10%"
-            peers = {"ratio > 1.10": ratio / runs, "Mann-Whitney, one run": whitney / runs}
-            name = f"benchmarks: {what}, {benchmarks} of them, {pairs} pairs"
-            figures.append(Figure(name, hits / runs, "share", peers, runs, SEED, goal))
-    return figures + real_benchmark()
-
-
-def real_benchmark() -> list[Figure]:
-    """The same on this machine: a real command against itself, and against one that does 10% more work.
-
-    What is timed is the processor time of a loop, the least of 11 short runs, in a process of its own; each
-    side of a pair is run three times in turns and its least counts, as ``bench_pairs.py --repeats 3`` does.
-    """
-    code = "x = 0\nfor i in range({n}): x += i * i"
-    gates, rng = 20, random.Random(SEED)
-    figures = []
-    with tempfile.TemporaryDirectory() as name:
-        for what, factor, goal in (("A/A alarms", 1.0, "<= 0.05"), ("A/B at +10% found", 1.1, ">= 0.85")):
-            sides = []
-            for side, n in (("baseline", 100_000), ("candidate", int(100_000 * factor))):
-                folder = Path(name) / f"{what[:3].replace('/', '')}-{side}"
-                folder.mkdir()
-                timed = f"import json, os, time\ncode = compile({code.format(n=n)!r}, 'loop', 'exec')\n"
-                timed += "def once():\n    t = time.process_time()\n    exec(code, {})\n"
-                timed += "    return time.process_time() - t\nt = min(once() for _ in range(11))\n"
-                timed += "with open(os.environ['SIGNALBOX_BENCH_OUT'], 'w') as f:\n"
-                timed += "    json.dump({'loop': t}, f)\n"
-                (folder / "bench.py").write_text(timed)
-                sides.append(Side(name=side, commit="", folder=folder))
-            run = command_runner([sys.executable, "-I", "bench.py"], default_environ(), 60)
-            hits = 0
-            for _ in range(gates):
-                pairs = measure((sides[0], sides[1]), run, rng=rng, pairs=5, warm=0, repeats=3)
-                hits += sign_flip_p(log_differences([(a, b) for a, b in pairs["loop"]], 0.03)) <= 0.05
-            figures.append(Figure(f"on this machine: {what}", hits / gates, "share", {}, gates, -1, goal))
     return figures
 
 
@@ -248,9 +194,38 @@ def speed() -> list[Figure]:
     ]
 
 
+def whole_decisions() -> list[Figure]:
+    """The same promises for the decision as it is made, not for its threshold alone."""
+    return through_decide(100, ALPHA, RUNS, SEED) + after_drift(200, SEED)
+
+
 def main() -> int:
-    """Speed first, while no other child has grown."""
-    found = [*speed(), *corrupt_evidence(), *histories(), *calibration_and_drift(), *performance_gate()]
+    """Speed first, while no other child has grown. Arguments name the parts to make; without any, all."""
+    rooms = [ROOMS / name for name in ("decision", "evidence", "promotion", "stats")]
+    policy = [ROOMS / "config/scoring.py", HERE / "scoring.py", *rooms]
+    evidence = [
+        *policy,
+        HERE / "scoring_peers.py",
+        HERE / "readers_peers.py",
+        HERE.parent / "tests/scoring_corpus.py",
+    ]
+    worlds = [*policy, HERE / "scoring_worlds.py"]
+    pairs = [HERE / "scoring_pairs.py", ROOMS / "promotion/interleave.py", ROOMS / "stats/signflip.py"]
+    parts: dict[str, tuple[list[Path], Callable[[], list[Figure]]]] = {
+        "speed": (evidence, speed),
+        "corpus": (evidence, corrupt_evidence),
+        "histories": (worlds, histories),
+        "decide": ([*worlds, HERE / "scoring_decide.py"], whole_decisions),
+        "calibration": (worlds, calibration_and_drift),
+        "pairs": (pairs, performance_gate),
+        "machine": (pairs, real_benchmark),
+    }
+    asked = sys.argv[1:]
+    found = [row for name in asked or parts for row in part(name, *parts[name])]
+    if asked:
+        for row in found:
+            print(f"{row.figure}: {row.value:.4g} {row.unit} (n {row.n}; goal {row.goal or 'none'})")
+        return 0
     return report("scoring", found)
 
 

@@ -50,7 +50,12 @@ class Outcome:
 Rule = Callable[[list[tuple[float, bool]], float], bool]
 
 
-def conformal(world: World, n: int, alpha: float, runs: int, seed: int, adviser: bool = False) -> Outcome:
+def error_of(share: float, runs: int) -> float:
+    """Three standard errors of a share counted over ``runs``."""
+    return 3.0 * (share * (1 - share) / runs) ** 0.5
+
+
+def conformal(world: World, n: int, alpha: float, runs: int, seed: int, adviser: str = "") -> Outcome:
     """Each run draws its own ``n`` recorded outcomes and one new artifact."""
     rng = random.Random(seed)
 
@@ -66,17 +71,16 @@ def fixed(world: World, at: float, runs: int, seed: int) -> Outcome:
     return _play(world, 0, runs, random.Random(seed), lambda _, score: score >= at)
 
 
-def _play(
-    world: World, n: int, runs: int, rng: random.Random, accepts: Rule, adviser: bool = False
-) -> Outcome:
+def _play(world: World, n: int, runs: int, rng: random.Random, accepts: Rule, adviser: str = "") -> Outcome:
     """``adviser``: a model that knows the truth and wants harm. It asks to promote whatever is bad and to
-    review whatever is clean, now and in every recorded decision, where a review left the outcome unknown.
+    review whatever is clean: only the artifact at hand (``now``), or in every recorded decision too
+    (``always``), where a review left the outcome unknown.
     """
     auto = auto_bad = opened = 0
     for _ in range(runs):
         past = [world.item(rng) for _ in range(n)]
         score, is_bad = world.item(rng)
-        if adviser:
+        if adviser == "always":
             # Of the clean ones that it sent to review one in ten is never followed up: unknown counts as bad.
             past = [(s, b or rng.random() < 0.1) for s, b in past]
         ruled = "auto-promote" if accepts(past, score) else "manual-review"

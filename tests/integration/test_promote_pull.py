@@ -184,3 +184,59 @@ def test_the_pull_request_is_told_once_what_a_reviewer_must_look_at(
     assert "A reviewer must look at" in row["body"]
     assert "How severe are these findings here" in row["body"]
     assert "Promotion: manual" in "\n".join(row["body"].splitlines()[:5])
+
+
+def proposed(double: GitHubDouble) -> tuple[str, list[str]]:
+    """The branch of the one proposal, and what merging it would change."""
+    [pull] = double.state.repositories[REPO].pulls
+    git = double.state.git(REPO)
+    return pull["head"], git.changed(f"refs/heads/{pull['head']}", base="refs/heads/main")
+
+
+def test_what_somebody_put_into_the_branch_beforehand_is_not_proposed(
+    github_double: GitHubDouble, decision: Path
+) -> None:
+    """The branch's name can be foretold: whoever may push could have made it, with more in it."""
+    branch = branch_name("production", DIGEST, "prod/kustomization.yaml")
+    github_double.add_repository(REPO)
+    github_double.commit(REPO, "main", {"prod/kustomization.yaml": KUSTOMIZATION, "README": "x\n"})
+    github_double.commit(REPO, branch, {"prod/kustomization.yaml": KUSTOMIZATION, "run.sh": "evil\n"})
+    ran = promote(github_double, decision)
+    assert ran.returncode == 0, ran.stderr
+    assert proposed(github_double) == (branch, ["M\tprod/kustomization.yaml"])
+
+
+def test_after_the_base_has_moved_on_the_proposal_is_still_one_edit(
+    github_double: GitHubDouble, decision: Path
+) -> None:
+    github_double.add_repository(REPO)
+    github_double.commit(REPO, "main", {"prod/kustomization.yaml": KUSTOMIZATION, "README": "x\n"})
+    assert promote(github_double, decision).returncode == 0
+    moved = {"prod/kustomization.yaml": KUSTOMIZATION + "# more\n", "README": "y\n"}
+    github_double.commit(REPO, "main", moved)
+    again = promote(github_double, decision)
+    assert again.returncode == 0, again.stderr
+    branch, changes = proposed(github_double)
+    assert changes == ["M\tprod/kustomization.yaml"]
+    after = github_double.state.git(REPO).run("cat-file", "blob", f"{branch}:prod/kustomization.yaml")
+    assert after.decode() == (KUSTOMIZATION + "# more\n").replace("sha256:old", DIGEST)
+
+
+@pytest.mark.parametrize(("mode", "code"), [("100755", 0), ("120000", 2)])
+def test_a_file_keeps_its_mode_and_a_link_is_not_written_over(
+    github_double: GitHubDouble, decision: Path, mode: str, code: int
+) -> None:
+    github_double.add_repository(REPO)
+    github_double.commit(REPO, "main", {"real.yaml": KUSTOMIZATION})
+    git = github_double.state.git(REPO)
+    content = git.line("hash-object", "-w", "--stdin", stdin=KUSTOMIZATION.encode())
+    folder = git.line("mktree", stdin=f"{mode} blob {content}\tkustomization.yaml\n".encode())
+    whole = git.line("mktree", stdin=f"040000 tree {folder}\tprod\n".encode())
+    git.run("update-ref", "refs/heads/main", git.line("commit-tree", whole, "-m", "x"))
+    ran = promote(github_double, decision)
+    assert ran.returncode == code, ran.stderr
+    if code:
+        assert "link" in ran.stderr or "file" in ran.stderr
+        return
+    branch, _ = proposed(github_double)
+    assert git.line("ls-tree", branch, "prod/kustomization.yaml").startswith(mode)
