@@ -42,6 +42,8 @@ class Estimate(msgspec.Struct, frozen=True, kw_only=True):
             return f"not recorded: {self.missing}"
         if self.value is None or self.low is None or self.high is None:
             return "nothing to go by yet" + (f"; {self.unknown} unknown" if self.unknown else "")
+        if self.low == self.value == self.high:
+            return _show(self.value, self.unit)
         edges = (_show(edge, self.unit).removesuffix(f" {self.unit}") for edge in (self.low, self.high))
         shown = f"{_show(self.value, self.unit)} ({' to '.join(edges)})"
         if not self.enough:

@@ -22,6 +22,7 @@ from signalbox.feedback.scorecard import (
     Scorecard,
     scorecard,
 )
+from signalbox.feedback.worth import Worth, worth
 from signalbox.render.blocks import Block, Chart, Fold, Table, Text
 
 MOST_ROWS = 50
@@ -51,6 +52,14 @@ def health_report(
     watched = watch(history, settings)
     card = scorecard(history, since=since, now=now)
     metrics = five(history, since=since, now=now, environment=environment)
+    value = worth(
+        history,
+        since=since,
+        now=now,
+        environment=environment,
+        weights=settings.feedback.rewards,
+        prices=settings.concurrency,
+    )
     verdict, recommendation = _judge(history, card, metrics, watched)
     sections = [
         ("Delivery (DORA)", (_estimates(metrics), _frequency(history, since, now, environment))),
@@ -58,6 +67,7 @@ def health_report(
             "The decisions and what came of them",
             (_estimates(card.estimates), _counts(card), _by_week(history, since, now)),
         ),
+        ("What it was worth", worth_blocks(value)),
         ("Does the score foretell?", _reliability(card)),
         ("Drift", drift_blocks(watched)),
         ("Bad outcomes", (_bad(history, since, now),)),
@@ -116,6 +126,19 @@ def _estimates(rows: Sequence[Estimate]) -> Table:
         columns=("measure", "value (95% interval)", "observed"),
         rows=tuple((e.name, e.words, e.n) for e in rows),
     )
+
+
+def worth_blocks(value: Worth) -> tuple[Block, ...]:
+    """What was saved, the parts of the reward, and the reward."""
+    if value.reward is None:
+        told = "Nothing is known yet of what the reward is made of."
+    else:
+        told = f"Reward {value.reward:.2f} of 1, by the weights of the policy (feedback: rewards)."
+        told += f" Nothing is known of: {', '.join(value.left_out)}." if value.left_out else ""
+    saved = Table(
+        columns=("saved", "value", "plans"), rows=tuple((e.name, e.words, e.n) for e in value.saved)
+    )
+    return (Text(told), _estimates(value.parts), saved)
 
 
 def _counts(card: Scorecard) -> Table:
@@ -222,7 +245,8 @@ def _bad(history: History, since: datetime, now: datetime) -> Block:
             ", ".join(m.label.links) or m.id,
         )
         for m in history.made
-        if m.trusted and m.label is not None and m.bad and since <= m.at <= now
+        # A plan of runners that cost too much is no bad outcome of a delivery; it has its own row.
+        if m.trusted and m.label is not None and m.bad and since <= m.at <= now and m.kind != "concurrency"
     ]
     if not rows:
         return Text("None on record.")

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from signalbox.errors import InputError
 from signalbox.files import read_limited, write_atomic
 from signalbox.render import Table
 from signalbox.stats.binomial import lower_bound, upper_bound
@@ -83,7 +84,10 @@ def collect(
 def read_store(path: Path) -> list[Envelope]:
     """What was imported so far."""
     lines = read_limited(path, MAX_BYTES, "usage store").splitlines()
-    return [msgspec.json.decode(line, type=Envelope) for line in lines if line.strip()]
+    try:
+        return [msgspec.json.decode(line, type=Envelope) for line in lines if line.strip()]
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise InputError("this is no store of usage", where=str(path), why=str(error)[:200]) from None
 
 
 def write_store(path: Path, rows: Sequence[Envelope]) -> None:
