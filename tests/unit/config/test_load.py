@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import yaml
@@ -268,3 +269,10 @@ def test_no_other_secret_can_be_named_as_the_models_key(name):
 @pytest.mark.parametrize("name", ["OPENAI_API_KEY", "SIGNALBOX_ADVISOR_KEY"])
 def test_a_models_own_key_can_be_named(name):
     assert parse(f"advisor: {{key-variable: {name}}}\n".encode(), "f.yml").advisor.key_variable == name
+
+
+@pytest.mark.parametrize("policy", [".github", "examples/storefront/.github"])
+def test_the_policies_of_this_repository_are_valid(policy):
+    root = Path(__file__).parents[3]
+    path = root / policy / "signalbox.yml"
+    assert parse(path.read_bytes(), str(path)).suites["unit"].tests
