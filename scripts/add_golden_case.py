@@ -55,13 +55,15 @@ def run(context: Context) -> Result:
 
 
 def _result(case: Case, proof: Proof, code: int, *, added: bool) -> Result:
+    from signalbox.render.escape import code_block
+
     said = "added" if added else "not added"
     text = f"{case.id}: {said}. {proof.text[0].upper()}{proof.text[1:]}."
     if added:
         text += " Have it reviewed and merged like code; record the baseline anew."
     return Result(
         text=text,
-        summary="```text\n" + text.replace("```", "'''") + "\n```\n",
+        summary=code_block(text, "text") + "\n",
         outputs={"case": case.id, "added": "true" if added else "false", "proof": proof.outcome},
         exit=code,
     )

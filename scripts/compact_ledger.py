@@ -27,13 +27,15 @@ def run(context: Context) -> Result:
     from signalbox.decision import parse_time
     from signalbox.errors import InputError
     from signalbox.files import write_atomic
-    from signalbox.ledger import GitLedger, deliver, open_ledger
+    from signalbox.ledger import FolderLedger, GitLedger, deliver, open_ledger
     from signalbox.ledger.compact import compact, prune, push, verify
     from signalbox.ledger.export import json_lines
     from signalbox.ledger.sinks import open_sink
 
     args, settings = context.args, context.policy.settings.ledger
     ledger = open_ledger(args.ledger or settings.url, repo=context.repo, branch=settings.branch)
+    if isinstance(ledger, FolderLedger) and not ledger.exists():
+        raise InputError("there is no ledger here", where=str(ledger))
     rows, code, outputs = [], 0, {}
     if args.export:
         lines = list(json_lines(ledger.decisions(), ledger.outcomes()))

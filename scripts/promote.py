@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from signalbox.decision import Decision
     from signalbox.gitops import Answer, Edit
+    from signalbox.render import Block
 
 EXAMPLES = """
 examples:
@@ -89,17 +90,29 @@ def _comment(context: Context, decision: Decision) -> None:
 
     try:
         with GitHub.from_environ(context.environ) as client:
-            text = comment(decision, review_blocks(decision), docs=context.docs)
+            text = comment(decision, _shown(review_blocks, decision), docs=context.docs)
             client.upsert_comment(int(context.args.comment), "promotion", text)
     except (GitHubError, ValueError) as error:
         context.say(f"the comment was not posted: {error}")
 
 
+def _shown(make: Callable[[Decision], list[Block]], decision: Decision) -> list[Block]:
+    """The decision's tables; it came as a file, so it may lack what they show."""
+    from signalbox.errors import InputError
+
+    try:
+        return make(decision)
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        why = f"{type(error).__name__}: {error}"
+        raise InputError("the decision lacks what a promotion's holds", where="--decision", why=why) from None
+
+
 def _result(text: str, exit: int = PERMITS, outputs: dict[str, str] | None = None) -> Result:
     given = {"promoted": "false", "changed": "false", "promoted_tag": "", "pull-request": ""}
     given |= outputs or {}
-    fence = "```text\n" + text.replace("```", "'''") + "\n```\n"
-    return Result(text=text, summary=fence, outputs=given, exit=exit)
+    from signalbox.render.escape import code_block
+
+    return Result(text=text, summary=code_block(text, "text") + "\n", outputs=given, exit=exit)
 
 
 def _retag(context: Context, decision: Decision, digest: str, moving: bool) -> Result:
@@ -150,7 +163,7 @@ def _propose(context: Context, decision: Decision, digest: str, moving: bool) ->
             branch=branch_name(environment, digest, path),
             edit=edit,
             title=title,
-            body=markdown(decision, blocks(decision)),
+            body=markdown(decision, _shown(blocks, decision)),
         )
     if not done.number:
         return _result(

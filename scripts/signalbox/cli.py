@@ -28,7 +28,7 @@ import traceback
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NoReturn
 
 import msgspec
 
@@ -68,7 +68,7 @@ class Command:
         self.environ = os.environ if environ is None else environ
         # False: the function itself says what is wrong with a policy file, the shipped one stands in
         self._needs_policy = needs_policy
-        self.parser = argparse.ArgumentParser(
+        self.parser = _Parser(
             prog=f"{prog}.py",
             description=description,
             epilog=(epilog.strip() + "\n\n" if epilog else "") + EXIT_CODES,
@@ -107,11 +107,7 @@ class Command:
             report_error(workflow, args, "interrupted; what was written so far is kept")
             return 130
         except Exception as error:
-            # A fault of ours must look like one: never a verdict, never a green job in enforce.
-            # Line by line and on one stream: a fence on stdout would not hold what comes by stderr.
-            for line in traceback.format_exc().splitlines():
-                print("  " + plain(line), file=sys.stderr)
-            report_error(workflow, args, f"a fault in {self.parser.prog}: {type(error).__name__}: {error}")
+            report_error(workflow, args, _said(self.parser.prog, error))
         return job_exit(context, args, WRONG)
 
     def _common(self) -> None:
@@ -177,6 +173,27 @@ class Command:
         producer = f"signalbox {signalbox.__version__}" + (f"@{commit}" if commit else "")
         stamp = Stamp(id=str(uuid.uuid4()), at=format_time(datetime.now(UTC)), producer=producer)
         return Context(args, repo, policy, stamp, self.environ, workflow, sys.stderr)
+
+
+def _said(prog: str, error: Exception) -> str:
+    """What to say of an error that nobody expected; its traceback goes to stderr."""
+    if isinstance(error, OSError) and error.filename is not None:
+        # A name too long for a file, a folder that may not be read: what was given is wrong, not we.
+        return f"{str(error.filename)[:300]}: {error.strerror}"
+    # A fault of ours must look like one: never a verdict, never a green job in enforce.
+    # Line by line and on one stream: a fence on stdout would not hold what comes by stderr.
+    for line in traceback.format_exc().splitlines():
+        print("  " + plain(line[:2000]), file=sys.stderr)
+    return f"a fault in {prog}: {type(error).__name__}: {str(error)[:2000]}"
+
+
+class _Parser(argparse.ArgumentParser):
+    """Repeats what is wrong with a call on one line that the runner cannot take for a command."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print the usage and the error; exit code 2."""
+        self.print_usage(sys.stderr)
+        self.exit(WRONG, f"{self.prog}: error: {plain(message[:2000])}\n")
 
 
 class _Formatter(argparse.RawDescriptionHelpFormatter):
