@@ -9,7 +9,7 @@ import threading
 import uuid
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from signalbox.cli import ASKS, PERMITS, Command, Context, Result
 from signalbox.errors import InputError
@@ -91,7 +91,9 @@ def main() -> int:
     command.option("--sha", metavar="COMMIT", help="with --deployment-status: the commit of the digest")
     command.option("--url", metavar="URL", help="with --deployment-status: the environment's address")
     command.option(
-        "--serve", metavar="HOST:PORT", help="serve /metrics (Prometheus) and /judge (JSON) while watching"
+        "--serve",
+        metavar="HOST:PORT",
+        help="serve /metrics and /judge while watching; observing then lasts the whole slice",
     )
     command.option("--error-objective", type=float, default=0.0, help="share of requests that may fail")
     command.option("--latency-objective-ms", type=float, default=0.0, help="what counts as slow")
@@ -223,9 +225,8 @@ def _watch(context: Context, inputs: Inputs, rules: Rollout) -> Inputs:
         journal = Journal(audit, clock, context.say, board, announcer(told))
         policy = context.policy.settings.rollout
         if not inputs.moves or engine is None:
-            return watch_only(
-                inputs, policy, source=source, engine=engine, journal=journal, clock=clock, new_id=_new_id
-            )
+            parts: dict[str, Any] = {"source": source, "engine": engine, "journal": journal, "clock": clock}
+            return watch_only(inputs, policy, new_id=_new_id, stays=board is not None, **parts)
         file = stack.enter_context(_state(context, inputs, clock, stack))
         if sweeping:
             from signalbox.rollout.sweep import sweep

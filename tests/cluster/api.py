@@ -24,15 +24,9 @@ TOKENS = {
     "nobody": "nobody-token",
 }
 CUSTOM = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "kubernetes"
 # What the documentation asks for, and no more.
-MONITOR_RULES = [
-    {"apiGroups": ["gateway.networking.k8s.io"], "resources": ["httproutes"], "verbs": ["get", "patch"]},
-    {"apiGroups": ["networking.istio.io"], "resources": ["virtualservices"], "verbs": ["get", "patch"]},
-    {"apiGroups": ["argoproj.io"], "resources": ["rollouts"], "verbs": ["get"]},
-    {"apiGroups": ["argoproj.io"], "resources": ["rollouts/status"], "verbs": ["patch"]},
-    {"apiGroups": ["flagger.app"], "resources": ["canaries"], "verbs": ["get"]},
-    {"apiGroups": ["apps"], "resources": ["deployments"], "verbs": ["get", "patch"]},
-]
+MONITOR_RULES = yaml.safe_load((EXAMPLES / "role.yaml").read_text())["rules"]
 
 
 def need(name: str) -> Path:

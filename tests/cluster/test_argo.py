@@ -5,13 +5,17 @@ No kubelet runs here: the test writes into each ReplicaSet's status that its pod
 """
 
 import contextlib
+import os
+import subprocess
 import time
 from types import SimpleNamespace
 
 import pytest
-from cluster.api import Repeating, need
+import yaml
+from cluster.api import EXAMPLES, Repeating, need
+from cluster.data_plane import mesh, weigh
 
-from doubles.rollout_rig import free_port, process, wait_for
+from doubles.rollout_rig import environment, free_port, process, proxy_rig, set_faults, wait_for
 from signalbox.rollout.traffic import TrafficError, move, open_traffic
 from signalbox.signals.http import new_session
 
@@ -127,7 +131,14 @@ def rollout(api, namespace, controller, folder, steps=STEPS):
             environ={"KUBECONFIG": str(api.kubeconfig())},
             folder=folder,
         )
-        yield SimpleNamespace(traffic=traffic, status=status, release=release, served=served, path=path)
+        yield SimpleNamespace(
+            traffic=traffic,
+            status=status,
+            release=release,
+            served=served,
+            path=path,
+            service=f"{service}/web",
+        )
 
 
 def test_the_controller_is_paused_promoted_and_aborted(api, namespace, controller, tmp_path):
@@ -174,3 +185,79 @@ def test_a_share_that_is_no_step_is_named_before_anything_moves(api, namespace, 
         with pytest.raises(TrafficError, match=r"indefinite 'pause: \{\}' for 10, 50, 100"):
             parts.traffic.check((10.0, 50.0, 100.0))
         assert parts.traffic.read() == 0
+
+
+def monitor(rig, api, *more, **options):
+    return subprocess.run(
+        rig.command(*more, **options),
+        capture_output=True,
+        text=True,
+        timeout=180,
+        env=environment() | {"KUBECONFIG": str(api.kubeconfig()), "HOME": os.devnull},
+    )
+
+
+def test_the_whole_monitor_promotes_a_good_version_and_aborts_a_bad_one(api, namespace, controller, tmp_path):
+    steps = [step for weight in (0, 20, 100) for step in ({"setWeight": weight}, {"pause": {}})]
+    with (
+        rollout(api, namespace, controller, tmp_path, steps=steps) as parts,
+        mesh(api, parts.service, tmp_path) as rig,
+    ):
+        rig.traffic = f"argo-rollout:{namespace}/web"
+        parts.release(IMAGES[1])
+        good = monitor(rig, api)
+        assert good.returncode == 0, good.stderr
+        moves = [event["move"] for event in rig.events("moved")]
+        assert [move["ordered"] for move in moves] == [20, 100]
+        assert all(abs(move["seen"] - move["ordered"]) < 10 for move in moves), "seen in the requests too"
+        status = wait_for(
+            lambda: parts.status() if parts.status()["phase"] == "Healthy" else None, 60, "healthy"
+        )
+        assert status["stableRS"] == status["currentPodHash"], "the new version is the stable one"
+
+        parts.release(IMAGES[2])
+        set_faults(rig.canary, errors=0.3)
+        rig.state, rig.audit = tmp_path / "second.json", tmp_path / "second.jsonl"
+        bad = monitor(rig, api, "--digest", IMAGES[2].partition("@")[2])
+        assert bad.returncode == 1, bad.stderr
+        assert parts.status()["abort"] is True
+        assert parts.served() == 0
+        assert [event["move"]["ordered"] for event in rig.events("moved")] == [20, 0]
+
+
+@pytest.mark.parametrize(("errors", "phase"), [(0.0, "Successful"), (0.3, "Failed")])
+def test_the_judge_is_a_web_metric_of_the_real_controller(
+    api, namespace, controller, tmp_path, errors, phase
+):
+    """The example's AnalysisTemplate, asked by the controller itself; the monitor only observes."""
+    template = yaml.safe_load((EXAMPLES / "analysis-template.yaml").read_text())
+    port = free_port()
+    template["spec"]["args"][0]["value"] = f"http://127.0.0.1:{port}/judge"
+    template["spec"]["metrics"][0]["interval"] = "1s"
+    group = f"/apis/argoproj.io/v1alpha1/namespaces/{namespace}"
+    api.create(f"{group}/analysistemplates", **template)
+    with proxy_rig(tmp_path) as rig:
+        weigh(rig, 20)
+        set_faults(rig.canary, errors=errors)
+        more = ["--mode", "observe", "--serve", f"127.0.0.1:{port}"]
+        with rig.start(*more, slices="20,100", seconds=60):
+            wait_for(lambda: rig.events("look"), 30, "a look")
+            made = {**template["spec"], "args": template["spec"]["args"]}
+            api.create(
+                f"{group}/analysisruns",
+                apiVersion="argoproj.io/v1alpha1",
+                kind="AnalysisRun",
+                metadata={"name": "judged"},
+                spec=made,
+            )
+
+            def ended():
+                found = api.ask("GET", f"{group}/analysisruns/judged").get("status") or {}
+                return (
+                    found if found.get("phase") in ("Successful", "Failed", "Error", "Inconclusive") else None
+                )
+
+            found = wait_for(ended, 60, "the analysis")
+    assert found["phase"] == phase, found
+    values = [one.get("value") for one in found["metricResults"][0]["measurements"]]
+    assert values[-1] == {"Successful": '"proceed"', "Failed": '"rollback"'}[phase]

@@ -5,7 +5,8 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from cluster.api import Repeating, now
+import yaml
+from cluster.api import EXAMPLES, Repeating, now
 
 from signalbox.errors import InputError
 from signalbox.rollout.traffic import TrafficError, move, open_traffic
@@ -300,3 +301,21 @@ def test_urls_that_name_nothing_are_refused(api, tmp_path, url):
             environ={"KUBECONFIG": str(api.kubeconfig())},
             folder=tmp_path,
         )
+
+
+@pytest.mark.parametrize(
+    ("project", "file", "path"),
+    [
+        ("argo", "rollout.yaml", "/apis/argoproj.io/v1alpha1/namespaces/{}/rollouts"),
+        ("argo", "analysis-template.yaml", "/apis/argoproj.io/v1alpha1/namespaces/{}/analysistemplates"),
+        ("flagger", "canary.yaml", "/apis/flagger.app/v1beta1/namespaces/{}/canaries"),
+    ],
+)
+def test_the_examples_are_what_the_api_server_takes(api, namespace, project, file, path):
+    api.install(project)
+    example = yaml.safe_load((EXAMPLES / file).read_text())
+    made = api.create(path.format(namespace) + "?dryRun=All&fieldValidation=Strict", **example)
+    assert made["metadata"]["name"] == example["metadata"]["name"]
+    if file != "analysis-template.yaml":
+        text = str(made["spec"])
+        assert all(str(share) in text for share in (10, 25, 50, 100)), "the policy's own slices can be had"

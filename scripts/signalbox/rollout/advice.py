@@ -35,14 +35,25 @@ def advised(
         "the looks": story(inputs, settings.rollout),
     }
     budget = Budget()
+    keep = settings.environments.keeps_prompts(environment)
     advice = ask(
-        "", material, KIND, settings=settings.advisor, environment=environment, budget=budget, environ=environ
+        "",
+        material,
+        KIND,
+        settings=settings.advisor,
+        environment=environment,
+        keep=keep,
+        recorded=material,
+        budget=budget,
+        environ=environ,
     )
     told = narrate(
         _STORY,
         material,
         settings=settings.advisor,
         environment=environment,
+        keep=keep,
+        recorded=material,
         budget=budget,
         environ=environ,
     )

@@ -28,9 +28,11 @@ def watch_only(
     journal: Journal,
     clock: Clock,
     new_id: Callable[[], str],
+    stays: bool = False,
 ) -> Inputs:
     """Watch for one slice at the share that is in force now, and return the inputs of the decision.
 
+    With a verdict it is done, unless it ``stays``: somebody asks for the verdict over HTTP, now and then.
     Without an engine the share is not known; the first slice's is assumed, which matters only for
     whether a baseline is left.
     """
@@ -63,7 +65,7 @@ def watch_only(
         judgement = judge.advance(judgement, look, rules)
         found = assess(judgement, rules)
         journal.look(look, found, "none: observing")
-        if found.verdict != "hold" or look.since >= rules.slice_seconds:
+        if look.since >= rules.slice_seconds or (found.verdict != "hold" and not stays):
             break
     journal.event("end", ending=ending, problem="")
     return msgspec.structs.replace(inputs, looks=tuple(looks), ending=ending)
