@@ -105,7 +105,11 @@ fi
 arguments=()
 case $script in
   # These start the caller's own suite, which needs the caller's environment; python -I ignores that.
-  index_tests) arguments=(-- bash -euo pipefail -c "${SUITE:?the input command is empty}") ;;
+  index_tests)
+    if [[ -z ${SIGNALBOX_MERGE:-} ]]; then
+      arguments=(-- bash -euo pipefail -c "${SUITE:?the input command is empty}")
+    fi
+    ;;
   run_shard | run_e2e) ;;
   *) clean_environment ;;
 esac

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from signalbox.cli import Command, Context, Result
 from signalbox.errors import InputError
+
+if TYPE_CHECKING:
+    from signalbox.selection.recording import Recording
 
 EXAMPLES = """
 examples:
@@ -23,53 +26,38 @@ the plugin is put on its path for this run. The exit code is the suite's, and 2 
 
 def run(context: Context) -> Result:
     """Run the command with the plugin, read what it recorded, write the index."""
-    import subprocess
-    import tempfile
-
-    from signalbox.selection.recording import read_recordings
+    from signalbox.change import worktree
+    from signalbox.selection.suite import plugin_folder, record_suite
 
     command = context.args.command
     if context.args.merge:
         return _merged(context)
     if not command:
         raise InputError("there is no command to record", where="--", fix="Give one: -- pytest tests")
-    if not context.args.index:
-        raise InputError("there is no file to write the index to", where="--index", fix="Give one.")
-    target = Path(context.args.index).absolute()
-    probes = (
-        Path(context.args.cache).absolute()
-        if context.args.cache
-        else target.with_name(target.name + ".probes")
+    target = _target(context)
+    probes = Path(context.args.cache).absolute() if context.args.cache else None
+    root, commit, tracked = worktree(context.repo)
+    code, recording, beside = record_suite(
+        command,
+        cwd=context.repo,
+        root=root,
+        environ=context.environ,
+        plugin=plugin_folder(Path(__file__).parent),
+        probes=probes or target.with_name(target.name + ".probes"),
     )
-    root, commit, tracked = _tracked(context.repo)
-    plugin = _plugin()
-    with tempfile.TemporaryDirectory(prefix="signalbox-") as folder:
-        environ = dict(context.environ)
-        environ["PYTHONPATH"] = os.pathsep.join(
-            [
-                str(plugin),
-                *filter(None, [environ.get("PYTHONPATH")]),
-                str(plugin / "pytest_signalbox" / "boot"),
-            ]
-        )
-        environ["PYTEST_ADDOPTS"] = f"-p pytest_signalbox {environ.get('PYTEST_ADDOPTS', '')}".strip()
-        environ |= {
-            "PYTEST_SIGNALBOX_DIR": folder,
-            "PYTEST_SIGNALBOX_ROOT": str(root),
-            "PYTEST_SIGNALBOX_CACHE": str(probes),
-        }
-        try:
-            code = subprocess.run(command, cwd=context.repo, env=environ, check=False).returncode
-        except OSError as error:
-            raise InputError("the command cannot be started", where=command[0], why=str(error)) from None
-        recording = read_recordings(Path(folder))
     if not recording.tests:
         raise InputError(
             "the run recorded no test, so no index is written",
             why=f"the command ended with {code}",
             fix="Run it without index_tests.py first; it must be pytest, and must not clear PYTHONPATH.",
         )
-    return _written(context, recording, target, root, commit, tracked, code)
+    return _written(context, recording, target, root, commit, tracked, code, beside)
+
+
+def _target(context: Context) -> Path:
+    if not context.args.index:
+        raise InputError("there is no file to write the index to", where="--index", fix="Give one.")
+    return Path(context.args.index).absolute()
 
 
 def _merged(context: Context) -> Result:
@@ -78,45 +66,57 @@ def _merged(context: Context) -> Result:
 
     given = context.args.merge
     names = given.split("\n") if isinstance(given, str) else given
-    if context.args.command or not context.args.index:
+    if context.args.command:
         raise InputError(
-            "--merge takes indexes and writes one",
-            where="--merge",
-            fix="--merge A B --index FILE, no command.",
+            "--merge takes indexes and no command", where="--merge", fix="Leave one of them out."
         )
-    target = Path(context.args.index).absolute()
-    tests = merge_indexes([Path(name.strip()) for name in names if name.strip()], target)
+    target = _target(context)
+    found = _named([Path(name.strip()) for name in names if name.strip()])
+    expected = context.args.expect
+    if expected and str(len(found)) != expected:
+        # Tests of a shard that is missing would be unknown, and what is unknown here is skipped there.
+        raise InputError(
+            "not every shard has left its index",
+            where="--merge",
+            why=f"{len(found)} of {expected} are here",
+            fix="Record again; until then selection goes on with the last index.",
+        )
+    tests = merge_indexes(found, target)
     return Result(
         text=f"{target}: {tests} tests, merged", exit=0, outputs={"index": str(target), "tests": str(tests)}
     )
 
 
+def _named(given: list[Path]) -> list[Path]:
+    """The indexes that are named, and all that lie below a named folder."""
+    found: list[Path] = []
+    for path in given:
+        found += sorted(path.rglob("*.sqlite")) if path.is_dir() else [path]
+    return found
+
+
 def _written(
     context: Context,
-    recording: object,
+    recording: Recording,
     target: Path,
     root: Path,
     commit: str,
     tracked: Mapping[str, str],
     code: int,
+    beside: float | None,
 ) -> Result:
     from signalbox.selection.build import build_index
 
-    def read_file(path: str) -> bytes | None:
-        try:
-            return (root / path).read_bytes()
-        except OSError:
-            return None
-
     built = build_index(
-        recording,  # type: ignore[arg-type]
+        recording,
         target,
         commit=commit,
         tracked=tracked,
-        read_file=read_file,
+        root=root,
         environ=context.environ,
         recorded_at=context.stamp.at,
         exit_code=code,
+        collect_seconds=beside,
     )
     lines = [
         f"{target}: {built.tests} tests, {built.files} files with probes, {built.bytes // 1024} KiB "
@@ -130,53 +130,18 @@ def _written(
     return Result(text="\n".join(lines), exit=code, outputs={"index": str(target), "tests": str(built.tests)})
 
 
-def _tracked(repo: Path) -> tuple[Path, str, dict[str, str]]:
-    """Root, commit, and path → blob id of the tracked files as they lie on disk."""
-    import hashlib
-
-    from signalbox.change import GitFailed, git, path_text, top
-
-    root = top(repo)
-    try:
-        commit = git(root, "rev-parse", "--verify", "HEAD").decode("ascii").strip()
-    except GitFailed:
-        raise InputError("the repository has no commit yet", where=str(root), fix="Commit first.") from None
-    found = {}
-    for entry in git(root, "ls-files", "-s", "-z").split(b"\0"):
-        if entry:
-            about, path = entry.split(b"\t", 1)
-            found[path_text(path)] = about.split(b" ")[1].decode("ascii")
-    for name in git(root, "diff-files", "--name-only", "-z").split(b"\0"):
-        if name:
-            try:
-                data = (root / os.fsdecode(name)).read_bytes()
-            except OSError:
-                found.pop(path_text(name), None)
-                continue
-            found[path_text(name)] = hashlib.sha1(
-                b"blob %d\0" % len(data) + data, usedforsecurity=False
-            ).hexdigest()
-    return root, commit, found
-
-
-def _plugin() -> Path:
-    """Where the plugin lies: beside these scripts, in the same checkout."""
-    place = Path(__file__).resolve().parent.parent / "plugin" / "src"
-    if not (place / "pytest_signalbox" / "__init__.py").is_file():
-        raise InputError(
-            "the pytest plugin is not where it belongs", where=str(place), fix="Use a whole checkout."
-        )
-    return place
-
-
 def main() -> int:
     """Entry point."""
     command = Command("index_tests", __doc__ or "", epilog=EXAMPLES)
     command.option("--index", metavar="FILE", help="the SQLite file to write")
     command.option("--cache", metavar="DIR", help="rewritten code is kept there (default: FILE.probes)")
     command.option(
-        "--merge", nargs="+", metavar="FILE", help="instead of recording, unite these indexes of one commit"
+        "--merge",
+        nargs="+",
+        metavar="FILE",
+        help="instead of recording, unite these indexes of one commit, or all that lie in these folders",
     )
+    command.option("--expect", metavar="N", help="with --merge: so many indexes must be there")
     command.positional("command", nargs="*", metavar="-- COMMAND", help="the suite, as you run it")
     return command.run(run)
 

@@ -27,7 +27,8 @@ _LIMIT = 200_000_000
 
 def run(context: Context) -> Result:
     """Read the plan, the durations and the queue, decide, and write one file of arguments per shard."""
-    from signalbox.concurrency.decide import Inputs, ModuleWork, arguments, decide
+    from signalbox.concurrency.decide import Inputs, ModuleWork, decide, shards_of
+    from signalbox.concurrency.shards import shards
     from signalbox.concurrency.show import blocks
     from signalbox.concurrency.work import work_of
     from signalbox.decision import canonical, sha256_hex
@@ -36,17 +37,20 @@ def run(context: Context) -> Result:
     settings = context.policy.settings
     max_runners = _runners(context.args.max_runners)
     problems: list[tuple[str, str]] = []
-    durations = _history(context.args.history, problems)
+    durations, collect = _history(context.args.history, problems)
     plan = _plan(context.args.plan)
     minutes = {name: suite.minutes for name, suite in settings.suites.items()}
-    work = work_of(plan, durations, max_runners or settings.concurrency.max_runners, minutes) if plan else ()
+    asked = work_of(plan, durations, max_runners or settings.concurrency.max_runners, minutes)
     if len(settings.modules) > 256:
         raise InputError(
             "a matrix holds at most 256 modules", where="modules", fix="Build some of them together."
         )
     inputs = Inputs(
         subject=context.subject(commit=_commit(context.args.sha or context.environ.get("GITHUB_SHA", ""))),
-        work=work,
+        work=asked.work,
+        rest=asked.rest,
+        full=bool(plan.get("full_suite")),
+        collect_seconds=collect,
         modules=tuple(
             ModuleWork(
                 name=name, command=module.command or f"make build MODULE={name}", minutes=module.minutes
@@ -63,10 +67,11 @@ def run(context: Context) -> Result:
     matrix, build = decision.outputs["matrix"], decision.outputs["concurrency_matrix"]
     outputs = {}
     if context.args.shards_out:
-        files = {
-            name: "".join(f"{line}\n" for line in lines).encode()
-            for name, lines in arguments(inputs, settings, decision).items()
-        }
+        files = {}
+        for number, shard in enumerate(shards(shards_of(inputs, settings, decision), inputs.rest), 1):
+            lines = "".join(f"{line}\n" for line in shard.tests)
+            files[f"shard-{number}.txt"] = lines.encode("utf-8", "backslashreplace")
+            files[f"shard-{number}.json"] = canonical(shard)
         matrix = named(matrix, files, inputs.subject.commit)
         files["shards.json"] = canonical(matrix)
         for name, data in files.items():
@@ -83,7 +88,7 @@ def run(context: Context) -> Result:
 
 
 def named(matrix: dict[str, Any], files: Mapping[str, bytes], commit: str) -> dict[str, Any]:
-    """The matrix with, for each shard, the artifact that it will leave and the sha256 of its file of tests.
+    """The matrix with, for each shard, the artifact that it will leave and the sha256 of its files.
 
     The names say which shard of how many for which commit, so that score_artifact.py misses none.
     """
@@ -92,7 +97,11 @@ def named(matrix: dict[str, Any], files: Mapping[str, bytes], commit: str) -> di
     rows = []
     for entry in matrix["include"]:
         artifact = f"signalbox-results-tests-{entry['shard']}-of-{entry['shards']}-{commit}".rstrip("-")
-        rows.append({**entry, "artifact": artifact, "sha256": sha256_hex(files[entry["file"]])})
+        digests = {
+            "sha256": sha256_hex(files[entry["file"]]),
+            "more-sha256": sha256_hex(files[entry["more"]]),
+        }
+        rows.append({**entry, "artifact": artifact, **digests})
     return {"include": rows}
 
 
@@ -128,14 +137,17 @@ def _plan(name: str) -> dict[str, Any]:
         ) from None
 
 
-def _history(name: str, problems: list[tuple[str, str]]) -> dict[str, float]:
-    """Node id → seconds, from an impact index or a JSON object; without it, every duration is unknown."""
+def _history(name: str, problems: list[tuple[str, str]]) -> tuple[dict[str, float], float | None]:
+    """Node id → seconds, from an impact index or a JSON object; without it, every duration is unknown.
+
+    With them the seconds that pytest took beside its tests, where the index knows.
+    """
     if not name:
-        return {}
+        return {}, None
     path = Path(name)
     if not path.exists():
         problems.append(("no-history-file", f"there is no history at {path.name} yet"))
-        return {}
+        return {}, None
     try:
         with path.open("rb") as file:
             sqlite = file.read(16).startswith(b"SQLite format 3")
@@ -144,16 +156,21 @@ def _history(name: str, problems: list[tuple[str, str]]) -> dict[str, float]:
 
             connection = open_index(path)
             try:
-                return {str(k): float(v) for k, v in connection.execute("SELECT nodeid, seconds FROM test")}
+                rows = connection.execute("SELECT nodeid, seconds FROM test").fetchall()
+                collect = connection.execute(
+                    "SELECT value FROM meta WHERE key = 'collect_seconds'"
+                ).fetchone()
+                known = {str(k): float(v) for k, v in rows if 0 <= float(v) < 1e6}
+                return known, min(max(float(collect[0]), 0.0), 3600.0) if collect else None
             finally:
                 connection.close()
         from signalbox.files import read_limited
 
         found = json.loads(read_limited(path, _LIMIT, "history"))
-        return {str(k): float(v) for k, v in found.items() if 0 <= float(v) < 1e6}
+        return {str(k): float(v) for k, v in found.items() if 0 <= float(v) < 1e6}, None
     except (OSError, ValueError, TypeError, AttributeError, InputError) as error:
         problems.append(("history-unusable", f"the history {path.name} cannot be used: {error}"))
-        return {}
+        return {}, None
 
 
 def _queue(context: Context) -> QueueFact:

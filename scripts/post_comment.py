@@ -13,6 +13,7 @@ from signalbox.errors import InputError
 if TYPE_CHECKING:
     from signalbox.decision import Decision
     from signalbox.github import GitHub
+    from signalbox.render import Block
 
 EXAMPLES = """
 examples:
@@ -36,18 +37,19 @@ def run(context: Context) -> Result:
     if not _HEAD.fullmatch(args.head):
         raise InputError("this is no owner:branch", where="--head", why=repr(args.head[:60]))
     with GitHub.from_environ(context.environ) as client:
-        decision = _decision(Path(args.decisions), client.repository, args.sha)
+        decision, shown = _decision(Path(args.decisions), client.repository, args.sha)
         number = _pull(client, args.head, args.sha)
         if number is None:
             return Result(
                 text=f"no open pull request of {args.head} stands at {args.sha}: nothing to comment"
             )
-        made = client.upsert_comment(number, "test-selection", comment(decision, docs=context.docs))
+        made = client.upsert_comment(number, "test-selection", comment(decision, shown, docs=context.docs))
     return Result(text=f"commented on #{number}: {made.url}", outputs={"comment": made.url})
 
 
-def _decision(folder: Path, repository: str, commit: str) -> Decision:
+def _decision(folder: Path, repository: str, commit: str) -> tuple[Decision, list[Block]]:
     from signalbox.decision import decode_bundle
+    from signalbox.kinds import shown
     from signalbox.ledger import harvest
 
     found = []
@@ -55,7 +57,7 @@ def _decision(folder: Path, repository: str, commit: str) -> Decision:
         decision = decode_bundle(item.data, where=item.where).decision
         subject = decision.subject
         if (decision.kind, subject.repository, subject.commit) == ("test-plan", repository, commit):
-            found.append(decision)
+            found.append(item)
     if len(found) != 1:
         raise InputError(
             "there is not exactly one test plan for this commit",
@@ -63,7 +65,7 @@ def _decision(folder: Path, repository: str, commit: str) -> Decision:
             why=f"{len(found)} found",
             fix="Name the artifacts of the run that computed it.",
         )
-    return found[0]
+    return shown(found[0].data, where=found[0].where)
 
 
 def _pull(client: GitHub, head: str, commit: str) -> int | None:

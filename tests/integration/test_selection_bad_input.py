@@ -122,8 +122,14 @@ def test_an_index_that_is_no_good_runs_more_and_says_why(repo: Path, tmp_path: P
         assert decision["reasons"][0]["effect"] == "full"
 
 
-def test_no_index_yet_runs_whole_suites(repo: Path, tmp_path: Path):
+def test_no_index_yet_follows_imports_or_runs_whole_suites(repo: Path, tmp_path: Path):
     decision = plan(repo, tmp_path / "none.sqlite")
+    assert decision["verdict"] == "widened"
+    assert decision["reasons"][0]["code"] == "weaker-evidence-imports"
+    assert (repo / "tests.txt").read_text() == "tests/test_one.py\n"
+    policy = tmp_path / "policy.yml"
+    policy.write_text("selection: {audit-rate: 0, without-index: suites}\n")
+    decision = plan(repo, tmp_path / "none.sqlite", "--config", policy)
     assert decision["verdict"] == "widened"
     assert (repo / "tests.txt").read_text() == "tests\n"
 

@@ -155,6 +155,10 @@ def test_what_does_not_belong_together_is_refused(place: Path, tmp_path: Path):
         done = merge(repo, target, place / "one.sqlite", tmp_path / f"{name}.sqlite")
         assert done.returncode == 2, name
         assert why in done.stdout + done.stderr, name
-    assert merge(repo, target, place / "one.sqlite").returncode == 2
+    done = script(repo, "index_tests", "--merge", place / "one.sqlite", "--expect", 2, "--index", target)
+    assert done.returncode == 2
+    assert "1 of 2 are here" in done.stderr
+    (tmp_path / "none").mkdir()
+    assert merge(repo, target, tmp_path / "none").returncode == 2
     assert not target.exists()
     assert not list(tmp_path.glob("*.tmp"))

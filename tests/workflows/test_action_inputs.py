@@ -1,5 +1,6 @@
 """Inputs of the actions that no workflow gives: each with the effect it should have."""
 
+import hashlib
 import json
 
 import library
@@ -63,6 +64,7 @@ def test_an_index_whose_suite_records_nothing_is_no_index(runner, changed):
     [
         ({"labels": "other\nfull-tests"}, "the label full-tests"),
         ({"full": "true"}, "the input full"),
+        ({"audit": "yes", "seed": "3"}, "unit"),
         ({"explain": "tests/test_price.py::test_total"}, "test_total"),
     ],
 )
@@ -239,15 +241,25 @@ def test_who_approved_is_noted_for_some_hours(runner, repository, github, not_by
 
 
 def test_a_shard_runs_in_the_interpreter_that_is_named(runner, repository):
-    made = repository(shop.FILES | {"plan/shard-1.txt": "tests/test_price.py\n"})
-    sha256 = __import__("hashlib").sha256(b"tests/test_price.py\n").hexdigest()
-    shard = {"artifact": "results-1", "file": "shard-1.txt", "sha256": sha256, "tests": 1, "commands": []}
+    more = '{"commands":[],"files":[],"functions":[]}'
+    made = repository(shop.FILES | {"plan/shard-1.txt": "tests/test_price.py\n", "plan/shard-1.json": more})
+    sha256 = hashlib.sha256(b"tests/test_price.py\n").hexdigest()
+    shard = {"artifact": "results-1", "file": "shard-1.txt", "sha256": sha256, "tests": 1}
+    shard |= {"more": "shard-1.json", "more-sha256": hashlib.sha256(more.encode()).hexdigest()}
     inputs = {"shard": json.dumps(shard), "plan": "plan", "results": "out", "python": "/nowhere/python"}
     run = runner.use(made, "run-shard", inputs)
     assert run.code == 1
     assert "/nowhere/python" in " ".join(run.annotations("error"))
     run = runner.use(made, "run-shard", inputs | {"python": "python"})
     assert run.code == 0, run.explain()
+    indexed = inputs | {"python": "python", "index": "indexes/shard-1.sqlite"}
+    merge = action("index-tests", merge="indexes", expect="2", index="whole.sqlite") | {"id": "merged"}
+    run = runner.use(made, "run-shard", indexed, after=[merge])
+    assert run.code == 1
+    assert "1 of 2 are here" in " ".join(run.annotations("error"))
+    copied = [{"run": "cp indexes/shard-1.sqlite indexes/shard-2.sqlite"}, merge]
+    run = runner.use(made, "run-shard", indexed, after=copied)
+    assert run.outputs("merged")["tests"] == "1", run.explain()
     changed_plan = json.dumps(shard | {"sha256": "0" * 64})
     assert runner.use(made, "run-shard", inputs | {"shard": changed_plan}).code == 1
 

@@ -7,6 +7,8 @@ from .diff import read_change
 from .git import GitFailed, blobs, commit, git, path_text, top, tree
 from .model import Change, ChangedFile, History, Hunk, Trouble
 from .patch import read_patch
+from .together import changed_together, commits_between, last_message
+from .worktree import worktree
 
 __all__ = [
     "Change",
@@ -17,12 +19,16 @@ __all__ = [
     "Hunk",
     "Trouble",
     "blobs",
+    "changed_together",
     "commit",
+    "commits_between",
     "compare",
     "git",
+    "last_message",
     "path_text",
     "read_change",
     "read_patch",
     "top",
     "tree",
+    "worktree",
 ]

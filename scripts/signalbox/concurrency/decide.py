@@ -1,7 +1,8 @@
 """The concurrency plan: the number of runners that costs least, waiting included, and their shares. Pure.
 
 ``C(k) = wait_value · (queue + setup + makespan(k)) + Σ ⌈setup + shard⌉ · price``, all in minutes: a runner's
-minute is paid whole, a person's waiting as it passes.
+minute is paid whole, a person's waiting as it passes. Setting up includes what pytest takes to start and
+collect, where that was measured. Long files are taken apart only where that costs less, fixtures paid again.
 """
 
 from __future__ import annotations
@@ -14,69 +15,37 @@ import msgspec
 
 from signalbox.config import Settings
 from signalbox.config.concurrency import MATRIX_LIMIT, Concurrency
-from signalbox.decision import Decision, Evidence, PolicyRef, Reason, Stamp, Subject
+from signalbox.decision import Decision, PolicyRef, Reason, Stamp
 
+from .model import Inputs, ModuleWork, QueueFact, Work
 from .packing import Piece, makespan, pack, quantile
+
+__all__ = ["KIND", "Inputs", "ModuleWork", "QueueFact", "Work", "decide", "packed_work", "table"]
 
 KIND = "concurrency"
 PLANNED, ASSUMED = "planned", "assumed"
-
-
-class Work(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What is to be run on one runner as a whole. ``seconds`` is None when nobody has measured it;
-    ``arguments`` are pytest's, ``command`` stands instead of pytest."""
-
-    name: str
-    seconds: float | None = None
-    arguments: tuple[str, ...] = ()
-    suite: str = ""
-    command: str = ""
-
-
-class ModuleWork(msgspec.Struct, frozen=True, kw_only=True):
-    """One module to build."""
-
-    name: str
-    command: str
-    minutes: float | None = None
-
-
-class QueueFact(msgspec.Struct, frozen=True, kw_only=True):
-    """Jobs that wait for runners now; ``jobs`` is None when nobody could say, and ``problem`` why."""
-
-    jobs: int | None = None
-    source: str = ""
-    problem: str = ""
-
-
-class Inputs(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything the plan was made from."""
-
-    subject: Subject
-    work: tuple[Work, ...] = ()
-    modules: tuple[ModuleWork, ...] = ()
-    queue: QueueFact = QueueFact()
-    max_runners: int | None = None
-    plan: str = ""
-    history: str = ""
-    problems: tuple[tuple[str, str], ...] = ()
-    evidence: tuple[Evidence, ...] = ()
 
 
 def decide(inputs: Inputs, settings: Settings, policy: PolicyRef, stamp: Stamp) -> Decision:
     """Choose the number of runners and what runs on each."""
     prices = _prices(inputs, settings)
     reasons = _assumptions(inputs, prices)
-    pieces, unknown = _pieces(inputs.work, prices)
-    if unknown:
-        text = (
-            f"{len(unknown)} of {len(pieces)} pieces have no recorded duration; they count as the rest's p75"
-        )
+    waiting = _queue_minutes(inputs.queue, prices)
+    work, costs, best = _cheapest(inputs.work, prices, waiting)
+    split = any(w.parts for w in inputs.work)
+    if split:
+        apart = tuple(part for w in inputs.work for part in w.parts or (w,))
+        other, other_costs, other_best = _cheapest(apart, prices, waiting)
+        split = bool(best and other_best and other_best["cost"] < best["cost"])
+        if split:
+            work, costs, best = other, other_costs, other_best
+    unknown = [w for w in inputs.work if w.seconds is None]
+    if unknown and len(unknown) < len(inputs.work):
+        text = f"{len(unknown)} of {len(inputs.work)} pieces have no recorded duration; "
+        text += "they count as the rest's p75"
         reasons.append(Reason(code="unknown-durations", text=text, effect=ASSUMED))
-    costs = table(pieces, prices, _queue_minutes(inputs.queue, prices))
-    best = min(costs, key=lambda row: (row["cost"], row["runners"])) if costs else None
-    packed = pack(pieces, best["runners"]) if best else []
-    matrix = _matrix(packed, {work.name: work for work in inputs.work})
+    packed = packed_work(work, prices, best["runners"] if best else 0)
+    matrix = _matrix(inputs.full, packed, {piece.name: piece.seconds for piece in _pieces(work, prices)})
     build = _build(inputs.modules, prices)
     verdict = ASSUMED if any(r.effect == ASSUMED for r in reasons) else PLANNED
     if best:
@@ -107,6 +76,7 @@ def decide(inputs: Inputs, settings: Settings, policy: PolicyRef, stamp: Stamp) 
             "runners": len(matrix),
             "prewarm": [entry["module"] for entry in build if entry["prewarm"]],
             "costs": costs,
+            "split": split,
         },
         decided_at=stamp.at,
         producer=stamp.producer,
@@ -114,14 +84,41 @@ def decide(inputs: Inputs, settings: Settings, policy: PolicyRef, stamp: Stamp) 
 
 
 def _prices(inputs: Inputs, settings: Settings) -> Concurrency:
+    prices = settings.concurrency
+    if inputs.collect_seconds is not None:
+        minutes = prices.setup_minutes + inputs.collect_seconds / 60
+        prices = msgspec.structs.replace(prices, setup_minutes=minutes)
     if inputs.max_runners is None:
-        return settings.concurrency
-    return msgspec.structs.replace(settings.concurrency, max_runners=inputs.max_runners)
+        return prices
+    return msgspec.structs.replace(prices, max_runners=inputs.max_runners)
+
+
+def _cheapest(
+    work: Sequence[Work], prices: Concurrency, waiting: float
+) -> tuple[Sequence[Work], list[dict[str, Any]], dict[str, Any] | None]:
+    costs = table(_pieces(work, prices), prices, waiting)
+    best = min(costs, key=lambda row: (row["cost"], row["runners"])) if costs else None
+    return work, costs, best
+
+
+def packed_work(work: Sequence[Work], prices: Concurrency, runners: int) -> list[list[Work]]:
+    """The shards of ``work``."""
+    named = {w.name: w for w in work}
+    return [[named[piece.name] for piece in shard] for shard in pack(_pieces(work, prices), runners)]
+
+
+def shards_of(inputs: Inputs, settings: Settings, decision: Decision) -> list[list[Work]]:
+    """The shards as `decide` packed them."""
+    work = inputs.work
+    if decision.outputs["split"]:
+        work = tuple(part for w in inputs.work for part in w.parts or (w,))
+    return packed_work(work, _prices(inputs, settings), decision.outputs["runners"])
 
 
 def table(pieces: Sequence[Piece], prices: Concurrency, queue_minutes: float) -> list[dict[str, Any]]:
     """Cost of every number of runners that is possible: minutes to the end, billed minutes, money."""
     rows = []
+    longest = max((piece.seconds for piece in pieces), default=0.0)
     for runners in range(1, min(len(pieces), prices.max_runners, MATRIX_LIMIT) + 1):
         packed = pack(pieces, runners)
         minutes = queue_minutes + prices.setup_minutes + makespan(packed) / 60
@@ -137,6 +134,8 @@ def table(pieces: Sequence[Piece], prices: Concurrency, queue_minutes: float) ->
                 "cost": round(cost, 4),
             }
         )
+        if makespan(packed) <= longest:
+            break  # no further runner can end sooner, and each costs
     return rows
 
 
@@ -161,40 +160,26 @@ def _queue_minutes(queue: QueueFact, prices: Concurrency) -> float:
     return (queue.jobs or 0) * prices.usual_job_minutes / prices.max_runners
 
 
-def _pieces(work: Sequence[Work], prices: Concurrency) -> tuple[list[Piece], list[str]]:
-    known = [w.seconds for w in work if w.seconds is not None]
-    stand_in = quantile(known, 0.75)
+def _pieces(work: Sequence[Work], prices: Concurrency) -> list[Piece]:
+    stand_in = quantile([w.seconds for w in work if w.seconds is not None], 0.75)
     stand_in = prices.default_test_seconds if stand_in is None else stand_in
-    unknown = [w.name for w in work if w.seconds is None] if known else []
-    return [Piece(w.name, stand_in if w.seconds is None else w.seconds) for w in work], unknown
+    return [Piece(w.name, stand_in if w.seconds is None else w.seconds) for w in work]
 
 
-def _matrix(packed: Sequence[Sequence[Piece]], work: dict[str, Work]) -> list[dict[str, Any]]:
-    entries = []
-    for number, shard in enumerate(packed, 1):
-        parts = [work[piece.name] for piece in shard]
-        entries.append(
-            {
-                "shard": number,
-                "shards": len(packed),
-                "file": f"shard-{number}.txt",
-                "suites": sorted({part.suite for part in parts if part.suite}),
-                "commands": [part.command for part in parts if part.command],
-                "tests": sum(len(part.arguments) for part in parts),
-                "minutes": round(sum(piece.seconds for piece in shard) / 60, 3),
-            }
-        )
-    return entries
-
-
-def arguments(inputs: Inputs, settings: Settings, decision: Decision) -> dict[str, list[str]]:
-    """Shard file → pytest arguments, packed as `decide` packed them."""
-    work = {w.name: w for w in inputs.work}
-    pieces, _ = _pieces(inputs.work, _prices(inputs, settings))
-    return {
-        f"shard-{number}.txt": [argument for piece in shard for argument in work[piece.name].arguments]
-        for number, shard in enumerate(pack(pieces, decision.outputs["runners"]), 1)
-    }
+def _matrix(full: bool, packed: Sequence[Sequence[Work]], seconds: dict[str, float]) -> list[dict[str, Any]]:
+    return [
+        {
+            "shard": number,
+            "shards": len(packed),
+            "full": full,
+            "file": f"shard-{number}.txt",
+            "more": f"shard-{number}.json",
+            "suites": sorted({part.suite for part in shard if part.suite}),
+            "tests": sum(len(part.arguments) for part in shard if not part.command),
+            "minutes": round(sum(seconds[part.name] for part in shard) / 60, 3),
+        }
+        for number, shard in enumerate(packed, 1)
+    ]
 
 
 def _build(modules: Sequence[ModuleWork], prices: Concurrency) -> list[dict[str, Any]]:

@@ -1,48 +1,73 @@
 """From a test plan and recorded durations to pieces of work.
 
-Tests of one file stay together, because their module- and class-scoped fixtures are paid once per runner; a
-file that would alone keep one runner longer than its fair share is taken apart by function.
+Tests of one file stay together: their module- and class-scoped fixtures are paid once per runner. A long file
+also comes in parts, classes first and then functions; whether that pays is decided with the runners.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from .decide import Work
+import msgspec
+
+from signalbox.arguments import Places, below
+
+from .model import Work
 
 _WORTH_SPLITTING = 30.0  # seconds
 
 
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """The pieces of a plan, and ``rest``: paths (as pytest takes them) whose every test must run, also those
+    that no duration is known of; empty where only what is named runs."""
+
+    work: tuple[Work, ...]
+    rest: tuple[str, ...] = ()
+
+
 def work_of(
     plan: Mapping[str, Any], durations: Mapping[str, float], max_runners: int, minutes: Mapping[str, float]
-) -> tuple[Work, ...]:
+) -> Asked:
     """The pieces of a plan. ``durations``: node id → seconds; ``minutes``: suite → declared minutes."""
+    place = Places(str(plan.get("rootdir", ".")), str(plan.get("invocation", ".")))
+    suites = [s for s in plan.get("suites", ()) if s["how"] == "all"]
     found: list[Work] = []
+    rest: tuple[str, ...] = ()
     ids = list(plan.get("tests", ()))
-    if plan.get("full_suite"):
-        ids = sorted(durations)
-    for suite in plan.get("suites", ()):
-        if suite["how"] != "all":
-            continue
+    full = bool(plan.get("full_suite"))
+    gone = set(plan.get("gone_test_files", ()))
+    known = [t for t in durations if place.file(t) not in gone] if plan.get("runs_pytest", True) else []
+    whole = set(plan.get("whole_files", ()))
+    if full:
+        ids, whole = sorted(known), {place.file(test) for test in known}
+        rest = tuple(map(place.argument, plan.get("full_paths") or ["."])) if ids else ()
+    for suite in suites:
+        inside = sorted(t for t in known if below(place.file(t), suite["paths"]))
         if suite.get("command"):
-            found.append(_suite(suite, minutes, command=suite["command"]))
-        elif not plan.get("full_suite"):
-            below = sorted(test for test in durations if _below(test.split("::")[0], suite["paths"]))
-            if below:
-                ids += below
-            elif suite["paths"]:
-                found.append(_suite(suite, minutes, arguments=tuple(map(_safe, suite["paths"]))))
-        elif not ids:
-            found.append(_suite(suite, minutes, arguments=tuple(map(_safe, suite["paths"])) or (".",)))
-    found += _by_file(list(dict.fromkeys(ids)), durations, max_runners)
+            arguments = tuple(map(place.argument, suite["paths"]))
+            found.append(_suite(suite, minutes, command=suite["command"], arguments=arguments))
+        elif full:
+            if not ids:
+                paths = tuple(map(place.argument, suite["paths"])) or (".",)
+                found.append(_suite(suite, minutes, arguments=paths))
+        elif inside:
+            # Whatever else lies there is not known, so the paths themselves are named once.
+            ids += inside
+            whole |= {place.file(test) for test in inside}
+            rest += tuple(map(place.argument, suite["paths"]))
+        elif suite["paths"]:
+            found.append(_suite(suite, minutes, arguments=tuple(map(place.argument, suite["paths"]))))
+    found += _by_file(list(dict.fromkeys(ids)), durations, max_runners, place, whole)
     found += [
-        Work(name=path, arguments=(_safe(path),))
+        Work(name=path, arguments=(place.argument(path),), file=place.argument(path), whole=True)
         for path in plan.get("new_test_files", ())
         if not any(path == work.name for work in found)
     ]
-    return tuple(found)
+    for suite in plan.get("suites", ()):
+        if suite["how"] != "all" and suite.get("command"):
+            found += _selected(suite, durations, place)
+    return Asked(work=tuple(found), rest=tuple(dict.fromkeys(rest)))
 
 
 def _suite(suite: Mapping[str, Any], minutes: Mapping[str, float], **rest: Any) -> Work:
@@ -50,43 +75,102 @@ def _suite(suite: Mapping[str, Any], minutes: Mapping[str, float], **rest: Any) 
     return Work(name=f"suite {suite['name']}", suite=suite["name"], seconds=seconds or None, **rest)
 
 
-def _by_file(ids: Sequence[str], durations: Mapping[str, float], max_runners: int) -> list[Work]:
+def _selected(suite: Mapping[str, Any], durations: Mapping[str, float], place: Places) -> list[Work]:
+    """The chosen tests of a suite that has its own command, one piece for each test."""
+    return [
+        Work(
+            name=f"suite {suite['name']}: {test}",
+            suite=suite["name"],
+            command=suite["command"],
+            seconds=durations.get(test) or None,
+            arguments=(place.node(test),),
+        )
+        for test in suite.get("tests", ())
+    ]
+
+
+def _by_file(
+    ids: Sequence[str],
+    durations: Mapping[str, float],
+    max_runners: int,
+    place: Places,
+    whole: set[str],
+) -> list[Work]:
     total = sum(durations.get(test, 0.0) for test in ids)
     share = max(total / max_runners, _WORTH_SPLITTING)
-    files: dict[str, list[str]] = {}
-    for test in ids:
-        files.setdefault(test.split("::")[0], []).append(test)
-    every: dict[str, int] = {}
-    for test in durations:
-        every[test.split("::")[0]] = every.get(test.split("::")[0], 0) + 1
+    files = _grouped(ids, lambda test: test.split("::")[0])
+    every = _grouped(durations, lambda test: test.split("::")[0])
     found = []
     for file, tests in files.items():
-        if sum(durations.get(test, 0.0) for test in tests) <= share:
-            whole = len(tests) == every.get(file)
-            found.append(_piece(file, tests, durations, (file,) if whole else None))
-            continue
-        functions: dict[str, list[str]] = {}
-        for test in tests:
-            functions.setdefault(test.partition("[")[0], []).append(test)
-        found += [_piece(name, inner, durations, None) for name, inner in functions.items()]
+        complete = place.file(file) in whole or len(tests) == len(every.get(file, ())) or "::" not in tests[0]
+        argument = place.argument(place.file(file))
+        piece = Work(
+            name=file,
+            seconds=_seconds(tests, durations),
+            arguments=(argument,) if complete else tuple(dict.fromkeys(map(place.node, tests))),
+            file=argument,
+            whole=complete,
+        )
+        if sum(durations.get(test, 0.0) for test in tests) > share and len(tests) > 1:
+            parts = _parts(tests, durations, share, place, argument, complete)
+            piece = msgspec.structs.replace(piece, parts=parts if len(parts) > 1 else ())
+        found.append(piece)
     return found
 
 
-def _piece(
-    name: str, tests: Sequence[str], durations: Mapping[str, float], arguments: tuple[str, ...] | None
-) -> Work:
+def _parts(
+    tests: Sequence[str],
+    durations: Mapping[str, float],
+    share: float,
+    place: Places,
+    argument: str,
+    complete: bool,
+) -> tuple[Work, ...]:
+    """A long file's classes, and the functions of a class that is too long by itself.
+
+    The test that ran first paid for the fixtures which the file shares, and nothing says which part of its
+    time that was. The longest test's lead over the next one is counted again in every part without it.
+    """
+    ordered = sorted((durations.get(test, 0.0), test) for test in tests)
+    shared, longest = ordered[-1][0] - ordered[-2][0], ordered[-1][1]
+    groups: dict[str, list[str]] = {}
+    for name, inner in _grouped(tests, _class).items():
+        if sum(durations.get(test, 0.0) for test in inner) <= share and "::" in name:
+            groups[name] = inner
+        else:
+            groups |= _grouped(inner, lambda test: test.partition("[")[0])
+    found = []
+    for name, inner in groups.items():
+        seconds = _seconds(inner, durations)
+        again = 0.0 if longest in inner else shared
+        functions = tuple(dict.fromkeys(test.partition("[")[0] for test in inner))
+        named = [name] if complete and name.isprintable() else inner
+        found.append(
+            Work(
+                name=name,
+                seconds=None if seconds is None else seconds + again,
+                arguments=tuple(dict.fromkeys(map(place.node, named))),
+                file=argument,
+                functions=functions,
+                whole=complete,
+            )
+        )
+    return tuple(found)
+
+
+def _class(test: str) -> str:
+    """``file::Class`` of a method, the file of a plain function."""
+    return test.partition("[")[0].rpartition("::")[0]
+
+
+def _grouped(tests: Iterable[str], key: Any) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for test in tests:
+        found.setdefault(key(test), []).append(test)
+    return found
+
+
+def _seconds(tests: Sequence[str], durations: Mapping[str, float]) -> float | None:
+    """What they take together; those that nobody timed count as the others' mean."""
     known = [durations[test] for test in tests if test in durations]
-    seconds = sum(known) / len(known) * len(tests) if known else None
-    if arguments is None:
-        # A name that does not fit on one line of a file of arguments runs with its whole function.
-        fits = [t if t.isprintable() and t.isascii() else t.partition("[")[0] for t in tests]
-        arguments = tuple(dict.fromkeys(fits))
-    return Work(name=name, seconds=seconds, arguments=tuple(map(_safe, arguments)))
-
-
-def _below(path: str, roots: Sequence[str]) -> bool:
-    return any(root in (".", path) or path.startswith(root.rstrip("/") + "/") for root in roots)
-
-
-def _safe(argument: str) -> str:
-    return f".{os.sep}{argument}" if argument.startswith(("-", "@")) else argument
+    return sum(known) / len(known) * len(tests) if known else None

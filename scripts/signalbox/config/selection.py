@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from signalbox.config.base import AtLeastOne, Globs, Positive, Section, Share
 
 
@@ -14,6 +16,8 @@ class Selection(Section, frozen=True, kw_only=True):
     """An older impact index runs everything."""
     index_max_commits: AtLeastOne = 200
     """So does one that lies further back in the history than this."""
+    without_index: Literal["imports", "suites"] = "imports"
+    """What chooses where there is no index yet: what test files import (Python), or whole suites by path."""
     flaky_rate_limit: Share = 0.2
     """When a larger share of the tests needs reruns, everything runs: outcomes say little."""
     full_paths: Globs = (

@@ -7,7 +7,7 @@ import hashlib
 import os
 import secrets
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -37,19 +37,20 @@ def build_index(
     *,
     commit: str,
     tracked: Mapping[str, str],
-    read_file: Callable[[str], bytes | None],
+    root: Path,
     environ: Mapping[str, str],
     recorded_at: str,
     exit_code: int,
+    collect_seconds: float | None = None,
 ) -> Built:
-    """Write the index of ``recording``. ``tracked`` is path → blob id of the commit's files, as they lay
-    on disk; ``read_file`` gives the source of a recorded path. Replaces ``target`` only at the end.
+    """Write the index of ``recording``. ``tracked`` is path → blob id of the commit's files, as they lie
+    on disk below ``root``. Replaces ``target`` only at the end.
     """
     temporary = target.with_name(f".{target.name}.{secrets.token_hex(6)}.tmp")
     target.parent.mkdir(parents=True, exist_ok=True)
     connection = sqlite3.connect(temporary)
     try:
-        writer = _Writer(connection, recording, tracked, read_file)
+        writer = _Writer(connection, recording, tracked, root)
         # Public and the same for all shards of a commit, so that their indexes can be merged.
         salt = hashlib.sha256(f"signalbox {commit}".encode()).hexdigest()[:16]
         writer.write(environ, salt)
@@ -64,6 +65,8 @@ def build_index(
             "processes": str(recording.processes),
             "complete": "yes",
         }
+        if collect_seconds is not None:
+            meta["collect_seconds"] = f"{collect_seconds:.3f}"
         connection.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", meta.items())
         connection.commit()
         connection.executescript(LOOKUPS)
@@ -91,12 +94,12 @@ class _Writer:
         connection: sqlite3.Connection,
         recording: Recording,
         tracked: Mapping[str, str],
-        read_file: Callable[[str], bytes | None],
+        root: Path,
     ) -> None:
         self._sql = connection
         self._all = recording
         self._tracked = tracked
-        self._read_file = read_file
+        self._root = root
         self._files: dict[str, int] = {}
         self._footprints: dict[tuple[int, int], int] = {}
         self._folders = {path.rsplit("/", i + 1)[0] for path in tracked for i in range(path.count("/"))} | {
@@ -215,8 +218,10 @@ class _Writer:
         wanted = {*self._all.sources, *(self._test_file(nodeid) for nodeid in self._all.tests)}
         wanted |= {path for path in self._tracked if path.endswith("conftest.py")}
         for path in sorted(wanted & set(self._files)):
-            source = self._read_file(path)
-            mentioned = names if source is None else _mentions(source, names)
+            try:
+                mentioned = _mentions((self._root / path).read_bytes(), names)
+            except OSError:
+                mentioned = names
             self._many("attribute_use", ((name, self._files[path]) for name in sorted(mentioned)))
 
     def _write_environment(self, environ: Mapping[str, str], salt: str) -> None:

@@ -17,9 +17,9 @@ from signalbox.decision import (
 )
 
 from .advised import advised
-from .escapes import CODE, certify
+from .escapes import AUDITED, CODE, certify
 from .facts import Inputs
-from .plan import FULL, MEDIUM, TEST_MODULES, Kinds, make_plan
+from .plan import FULL, MEDIUM, Kinds, make_plan
 from .risk import Risk, assess
 
 __all__ = ["KIND", "Inputs", "decide"]
@@ -46,7 +46,7 @@ def decide(inputs: Inputs, settings: Settings, policy: PolicyRef, stamp: Stamp) 
         text = f"{certificate.text} Everything runs until it falls."
         reasons.append(Reason(code=CODE, text=text, effect=FULL))
         verdict = FULL
-    elif verdict != FULL and rate > 0:
+    elif verdict != FULL and rate > 0 and inputs.draws:
         if inputs.audit_draw < rate:
             text = f"this run is one of the {rate:.0%} that run everything, so that misses are measured"
             reasons.append(Reason(code="audit", text=text, effect=FULL))
@@ -58,7 +58,7 @@ def decide(inputs: Inputs, settings: Settings, policy: PolicyRef, stamp: Stamp) 
     if audited != verdict:
         # What would have run: compared with what fails, it says whether selection would have missed it.
         skipping = make_plan(inputs, settings, kinds, taken, audited, reasons)
-        outputs["audited_plan"] = {key: skipping[key] for key in ("tests", "suites", "new_test_files")}
+        outputs["audited_plan"] = {key: skipping[key] for key in AUDITED}
     return Decision(
         kind=KIND,
         id=stamp.id,
@@ -136,6 +136,9 @@ def _index_reasons(
     age = (parse_time(stamp.at) - parse_time(index.recorded_at)).total_seconds() / _DAY
     if age > policy.index_max_age_days:
         full("index-old", f"the index is {age:.0f} days old, the limit is {policy.index_max_age_days:g}")
+    if index.behind is not None and index.behind > policy.index_max_commits:
+        limit = policy.index_max_commits
+        full("index-old", f"the index lies {index.behind} commits back, the limit is {limit}")
     if age < -1:
         full("index-future", "the index says it was recorded in the future: a clock is wrong")
     if inputs.python and _minor(inputs.python) != _minor(index.python):
@@ -146,12 +149,8 @@ def _index_reasons(
         full("index-trouble", f"the recording has a hole ({code}): {text}")
     if index.tests and index.flaky / index.tests > policy.flaky_rate_limit:
         full("flaky", f"{index.flaky} of {index.tests} tests needed a rerun: outcomes here say little")
-    unseen = [
-        path
-        for path in index.added
-        if not _first(path, policy.docs_paths)
-        and not (_first(path, policy.test_paths) and _first(path, TEST_MODULES))
-    ]
+    known = {*inputs.new_test_files}
+    unseen = [path for path in index.added if not _first(path, policy.docs_paths) and path not in known]
     if unseen:
         full("unseen-file", f"the index has never seen {_some(unseen)}", *unseen[:5])
     for path in (*index.changed, *index.deleted):
@@ -167,13 +166,55 @@ def _index_reasons(
     if unknown and data:
         text = f"{_some(data)} changed, and C code in {_some(unknown)} may read it unseen"
         full("unseen-reads", f"{text} (selection: trusted-extensions)", *data[:5])
-    untold = {f.path for f in kinds.code} - set(kinds.new_tests)
+    if index.evidence != "recorded":
+        _weaker_reasons(inputs, settings, reasons)
+    _unknown_tests(inputs, settings, reasons)
+    untold = {f.path for f in kinds.code} - set(kinds.new_tests) - known
     untold -= {touched.path for touched in inputs.touched if touched.code == "no-code"}
     if untold and not inputs.touched_tests():
         text = "code is changed, yet no recorded test depends on it"
         if index.commit == inputs.change.head:
             text += ": the index was recorded after the change; record one at its base"
         full("empty-selection", text)
+
+
+_WEAKER = {
+    "imports": "there is no impact index, so tests were chosen by what their files import and what changed "
+    "with them before: what a test reads, and what is loaded by a name nobody wrote, is not seen that way",
+    "coverage": "tests were chosen by reports of which files they cover: what a test reads, constants that a "
+    "compiler copies, and code loaded for the first time are not seen that way",
+    "graph": "tests were chosen by the project's own graph, which is taken at its word",
+}
+
+
+def _weaker_reasons(inputs: Inputs, settings: Settings, reasons: list[Reason]) -> None:
+    """Weaker evidence than a recording is named, and what it says nothing of runs everything."""
+    index = inputs.index
+    assert index is not None
+    text = _WEAKER.get(index.evidence, f"tests were chosen by {index.evidence}")
+    reasons.append(Reason(code=f"weaker-evidence-{index.evidence}", text=text, effect=WIDENED))
+    told = {t.path for t in inputs.touched if t.tests and t.code != "together"}
+    docs = settings.selection.docs_paths
+    silent = [p for p in (*index.changed, *index.deleted) if p not in told and not _first(p, docs)]
+    if index.evidence == "imports":  # whoever names a file need not be the only one who reads it
+        silent += [p for p in (*index.changed, *index.deleted) if p in told and not p.endswith(".py")]
+        silent = [path for path in silent if not _first(path, docs)]
+    silent = [path for path in silent if path not in inputs.new_test_files]
+    if silent:
+        text = f"nothing says which tests depend on {_some(silent)}"
+        reasons.append(Reason(code="unseen-reads", text=text, effect=FULL, sources=tuple(silent[:5])))
+
+
+def _unknown_tests(inputs: Inputs, settings: Settings, reasons: list[Reason]) -> None:
+    """A changed file among the tests that no test depends on may hold tests now that nobody knows."""
+    index, policy = inputs.index, settings.selection
+    assert index is not None
+    told = {t.path for t in inputs.touched} | set(inputs.new_test_files)
+    odd = [p for p in index.changed if p.endswith(".py") and p not in told and _first(p, policy.test_paths)]
+    odd = [path for path in odd if not _first(path, policy.docs_paths)]
+    if odd:
+        text = f"{_some(odd)} lies among the tests and no known test depends on it"
+        reasons.append(Reason(code="unknown-tests", text=text, effect=FULL, sources=tuple(odd[:5])))
 
 
 def _targeted(inputs: Inputs, plan: dict[str, Any]) -> Reason:

@@ -1,14 +1,14 @@
 """How often a plan that skips tests misses a failing one: an exact bound from the runs that ran everything.
 
-A run is audited when it runs everything by a draw, or because this bound was too high; what its plan would
-have skipped is kept beside it, and `missed` compares that with what failed. The bound is one-sided and exact
-(Clopper & Pearson, 1934) for the share of plans that miss a failing test; it holds if the last audits are
-like the runs to come.
+A run is audited when it runs everything by a draw, because this bound was too high, or because selection is
+only observed; what its plan would have skipped is kept, and `audit` compares that with what failed. The bound
+is one-sided and exact (Clopper & Pearson, 1934) for the share of plans that miss a failing test; it holds if
+the last audits are like the runs to come.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -18,13 +18,17 @@ from signalbox.stats.binomial import lower_bound, upper_bound
 CODE = "escape-bound"
 CONFIDENCE = 0.95
 WINDOW = 500  # older audits were of another index and other tests
+AUDITED = ("tests", "suites", "new_test_files", "whole_files", "rootdir", "runs_pytest")
+"""What is kept of the plan that an audit puts to the test."""
 
 
 class Audits(msgspec.Struct, frozen=True, kw_only=True):
-    """Audited plans whose outcome is known, and how many of them missed a failing test."""
+    """Audited plans whose outcome is known, how many of them missed a failing test, and how many more there
+    are whose outcome nobody knows."""
 
     audited: int = 0
     missed: int = 0
+    unknown: int = 0
 
 
 class Certificate(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,16 +39,19 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True):
     bound: float
     limit: float
     exceeded: bool
+    unknown: int = 0
 
     @property
     def text(self) -> str:
         """The number, and what it is worth."""
         if not self.audited:
             return "No audit has an outcome yet, so nothing bounds how many failures selection lets escape."
-        return (
+        text = (
             f"{self.missed} of {self.audited} audited plans missed a failing test: with {CONFIDENCE:.0%} "
             f"confidence at most {self.bound:.2%} of plans do (limit {self.limit:.2%})."
         )
+        more = f" {self.unknown} more have no outcome, and nothing is known of them." if self.unknown else ""
+        return text + more
 
 
 def certify(audits: Audits, limit: float) -> Certificate:
@@ -59,6 +66,7 @@ def certify(audits: Audits, limit: float) -> Certificate:
         bound=bound,
         limit=limit,
         exceeded=certain or (enough and bound > limit),
+        unknown=audits.unknown,
     )
 
 
@@ -77,34 +85,31 @@ def audits_of(decisions: Iterable[Mapping[str, Any]], outcomes: Iterable[Mapping
         key = str(outcome.get("decision", ""))
         labels[key] = max(entry, labels.get(key, entry))
     found = []
+    unknown = 0
     for bundle in decisions:
         made = bundle.get("decision")
-        if not isinstance(made, Mapping) or made.get("kind") != "test-plan" or not _audited(made):
+        if not isinstance(made, Mapping) or made.get("kind") != "test-plan" or audited_plan(made) is None:
             continue
         label = labels.get(str(made.get("id")))
         if label:
             found.append((str(made.get("decided_at")), label[1] == "bad"))
+        else:
+            unknown += 1
     last = sorted(found)[-WINDOW:]
-    return Audits(audited=len(last), missed=sum(bad for _, bad in last))
+    return Audits(audited=len(last), missed=sum(bad for _, bad in last), unknown=unknown)
 
 
-def _audited(made: Mapping[str, Any]) -> bool:
-    outputs = made.get("outputs")
-    return isinstance(outputs, Mapping) and isinstance(outputs.get("audited_plan"), Mapping)
+def audited_plan(made: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The plan that a decision puts to the test, because everything runs beside it; None where it does not.
 
-
-def missed(plan: Mapping[str, Any], failed: Sequence[str], known: Iterable[str]) -> list[str]:
-    """The failed tests (node ids) that ``plan`` would have skipped, of those that the index knew.
-
-    A test that the index did not know is in no plan by its id: it runs with its new file, or by its suite.
+    Where selection is only observed or advises, everything runs in any case and every plan is tested.
     """
-    chosen = set(plan.get("tests", ()))
-    paths = [path for suite in plan.get("suites", ()) if suite.get("how") == "all" for path in suite["paths"]]
-    paths += plan.get("new_test_files", ())
-    knew = set(known)
-
-    def runs(test: str) -> bool:
-        file = test.partition("::")[0]
-        return test in chosen or any(p in (".", file) or file.startswith(p.rstrip("/") + "/") for p in paths)
-
-    return sorted(test for test in set(failed) & knew if not runs(test))
+    outputs = made.get("outputs")
+    if not isinstance(outputs, Mapping):
+        return None
+    plan = outputs.get("audited_plan")
+    if plan is None and made.get("mode") in ("observe", "advise"):
+        plan = outputs.get("test_plan")
+        if isinstance(plan, Mapping) and plan.get("full_suite"):
+            return None  # nothing would have been skipped
+    return plan if isinstance(plan, Mapping) else None

@@ -35,7 +35,12 @@ class ChangeFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class IndexFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """The index, and how the head differs from it (paths). Times are seconds and RFC 3339."""
+    """The index, and how the head differs from it (paths). Times are seconds and RFC 3339.
+
+    ``rootdir`` and ``invocation`` are pytest's, from the repository's root. ``evidence`` is what it was made
+    from: ``recorded`` is a run with the plugin; ``imports``, ``coverage`` and ``graph`` are weaker.
+    ``behind`` counts the commits from the indexed one to the head, None where git does not know it.
+    """
 
     sha256: str
     commit: str
@@ -49,6 +54,11 @@ class IndexFacts(msgspec.Struct, frozen=True, kw_only=True):
     deleted: tuple[str, ...] = ()
     added: tuple[str, ...] = ()
     flaky: int = 0
+    rootdir: str = "."
+    invocation: str = "."
+    evidence: str = "recorded"
+    behind: int | None = None
+    collect_seconds: float | None = None
 
 
 class TestFact(msgspec.Struct, frozen=True, array_like=True):
@@ -75,7 +85,9 @@ class Inputs(msgspec.Struct, frozen=True, kw_only=True):
     ``touched`` refers to ``tests`` by position. ``audit_draw`` in [0, 1) was drawn from a named seed.
     ``force`` says who asked for everything, if anybody did. ``advice`` is a model's on the plan,
     ``risk_advice`` on the tier; ``additions`` are suites it named, ``notes`` what it could not say.
-    ``audits`` is what the ledger knows of audited plans.
+    ``audits`` is what the ledger knows of audited plans; ``draws`` says that this run may be one.
+    ``full_paths`` hold every test. Of the known test files of the head, all tests of ``whole_files`` are
+    touched, ``gone_test_files`` are gone, and of ``new_test_files`` the index knows no test.
     """
 
     subject: Subject
@@ -96,6 +108,11 @@ class Inputs(msgspec.Struct, frozen=True, kw_only=True):
     notes: tuple[Reason, ...] = ()
     models: dict[str, str] = {}
     audits: Audits = Audits()
+    draws: bool = True
+    full_paths: tuple[str, ...] = ()
+    whole_files: tuple[str, ...] = ()
+    gone_test_files: tuple[str, ...] = ()
+    new_test_files: tuple[str, ...] = ()
 
     def touched_tests(self) -> tuple[int, ...]:
         """Positions of all tests that anything touches, in order."""

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
+from signalbox.arguments import below
 from signalbox.config import Settings
 from signalbox.config.globs import first_match
+from signalbox.config.selection import Selection
 from signalbox.decision import parse_time
 
 from .build import value_digest
 from .facts import IndexFacts, SuiteFact, TestFact
 from .impact import Compare, Impact, Touched, difference
+from .plan import FULL, TEST_MODULES
 
 
 class Gathered(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,6 +27,10 @@ class Gathered(msgspec.Struct, frozen=True, kw_only=True):
     touched: tuple[Touched, ...]
     tests: tuple[TestFact, ...]
     suites: dict[str, SuiteFact]
+    full_paths: tuple[str, ...]
+    whole_files: tuple[str, ...]
+    gone_test_files: tuple[str, ...]
+    new_test_files: tuple[str, ...]
 
 
 def gather(
@@ -33,8 +40,10 @@ def gather(
     compare: Compare,
     settings: Settings,
     environ: Mapping[str, str],
+    together: Sequence[frozenset[str]] = (),
 ) -> Gathered:
-    """Ask the index everything. Tests are renumbered by position, only those touched are kept.
+    """Ask the index everything. Tests are renumbered by position, only those touched are kept. Of an index
+    without a recording, tests are touched as well that changed ``together`` with a changed file.
 
     ``sqlite3.Error``, ``KeyError``, ``ValueError`` or ``TypeError`` for an index that is nonsense.
     """
@@ -60,9 +69,21 @@ def gather(
         number: TestFact(nodeid, file, seconds)
         for number, nodeid, file, seconds in connection.execute("SELECT id, nodeid, file, seconds FROM test")
     }
-    present = {file for file in {fact.file for fact in rows.values()} if file in head}
-    wanted = sorted({test for item in touched for test in item.tests if rows[test].file in present})
+    of_file: dict[str, int] = {}
+    for fact in rows.values():
+        of_file[fact.file] = of_file.get(fact.file, 0) + 1
+    gone = set(found.deleted) & of_file.keys()
+    touched += _untracked(connection, rows)
+    if meta.get("evidence", "recorded") != "recorded":
+        touched += _together(found.changed, together, rows)
+    odd = sorted(of_file.keys() - gone - head.keys() - {item.path for item in touched})
+    troubles += tuple(("odd-test", f"tests of {file!r} lie in no file that git knows") for file in odd[:3])
+    wanted = sorted({test for item in touched for test in item.tests if rows[test].file not in gone})
+    reached: dict[str, int] = {}
+    for test in wanted:
+        reached[rows[test].file] = reached.get(rows[test].file, 0) + 1
     position = {number: place for place, number in enumerate(wanted)}
+    suites = suite_facts(settings, head, rows.values())
     total, seconds, flaky = connection.execute(
         "SELECT count(*), coalesce(sum(seconds), 0), coalesce(sum(reruns > 0), 0) FROM test"
     ).fetchone()
@@ -82,14 +103,94 @@ def gather(
             deleted=found.deleted[: policy.max_changed_files],
             added=found.added[: policy.max_changed_files],
             flaky=flaky,
+            rootdir=meta.get("rootdir", "."),
+            invocation=meta.get("invocation", "."),
+            evidence=meta.get("evidence", "recorded"),
+            collect_seconds=_seconds(meta.get("collect_seconds")),
         ),
         touched=tuple(
             msgspec.structs.replace(item, tests=tuple(position[t] for t in item.tests if t in position))
             for item in touched
         ),
         tests=tuple(rows[number] for number in wanted),
-        suites=suite_facts(settings, head, rows.values()),
+        suites=suites,
+        full_paths=full_paths(settings, suites, of_file.keys() & head.keys(), head),
+        whole_files=tuple(sorted(file for file, number in reached.items() if number == of_file[file])),
+        gone_test_files=tuple(sorted(gone)),
+        new_test_files=tuple(
+            path
+            for path in (*found.added, *found.changed)
+            if path not in of_file and is_test_module(path, policy)
+        )[: policy.max_changed_files],
     )
+
+
+def _seconds(text: str | None) -> float | None:
+    return None if text is None else min(max(float(text), 0.0), 3600.0)
+
+
+def _untracked(connection: sqlite3.Connection, rows: Mapping[int, TestFact]) -> list[Touched]:
+    """Tests in files that git did not track when they were recorded: what changes in them is unseen."""
+    paths = {row[0] for row in connection.execute("SELECT path FROM file WHERE blob = 'untracked'")}
+    found: dict[str, list[int]] = {}
+    for number, fact in rows.items():
+        if fact.file in paths:
+            found.setdefault(fact.file, []).append(number)
+    return [
+        Touched(
+            code="untracked",
+            path=path,
+            text=f"{path} holds the test and was not tracked by git, so its changes are unseen",
+            tests=tuple(sorted(tests)),
+        )
+        for path, tests in sorted(found.items())
+    ]
+
+
+def _together(
+    changed: Iterable[str], together: Sequence[frozenset[str]], rows: Mapping[int, TestFact]
+) -> list[Touched]:
+    """Tests whose file changed in two commits or more with a changed file, and in a tenth of its commits."""
+    of_file: dict[str, list[int]] = {}
+    for number, fact in rows.items():
+        of_file.setdefault(fact.file, []).append(number)
+    found = []
+    for path in changed:
+        commits = [paths for paths in together if path in paths]
+        for file in sorted({other for paths in commits for other in paths if other in of_file} - {path}):
+            times = sum(file in paths for paths in commits)
+            if times >= 2 and times * 10 >= len(commits):
+                text = f"{path} changed together with {file} in {times} of its last {len(commits)} commits"
+                tests = tuple(sorted(of_file[file]))
+                found.append(Touched(code="together", path=path, text=text, tests=tests))
+    return found
+
+
+def is_test_module(path: str, policy: Selection) -> bool:
+    """Whether pytest takes the file for a module of tests by its name, and the policy does by its path."""
+    return bool(first_match(path, TEST_MODULES) and first_match(path, policy.test_paths))
+
+
+def full_paths(
+    settings: Settings, suites: Mapping[str, SuiteFact], known: Iterable[str], head: Mapping[str, str]
+) -> tuple[str, ...]:
+    """Paths below which every test lies: those of the suite ``full`` (of all, where there is none), and the
+    folders of known test files beside them. Empty where nothing is known."""
+    names = [FULL] if FULL in settings.suites else sorted(settings.suites)
+    paths = [
+        path
+        for name in names
+        if not settings.suites[name].command
+        for path in suites.get(name, SuiteFact()).paths
+    ]
+    outside = {file for file in known if not below(file, paths)}
+    folders = {file.rpartition("/")[0] for file in outside} - {""}
+    top = {file for file in outside if "/" not in file}
+    if top:
+        # The root itself may hold what is no test of this project, so its modules are named one by one.
+        top |= {path for path in head if "/" not in path and first_match(path, TEST_MODULES)}
+    every = [*dict.fromkeys([*paths, *sorted(folders), *sorted(top)])]
+    return tuple(p for p in every if not any(p != other and below(p, [other]) for other in every))
 
 
 def _pairs(connection: sqlite3.Connection) -> tuple[tuple[str, str], ...]:
@@ -104,19 +205,18 @@ def suite_facts(
 ) -> dict[str, SuiteFact]:
     """Per suite: which of its test paths the head has, and the tests and seconds recorded below them."""
     folders = {path.rsplit("/", i + 1)[0] for path in head for i in range(path.count("/"))}
-    exists: Callable[[str], bool] = lambda path: path in head or path.rstrip("/") in folders or path == "."  # noqa: E731
     by_file: dict[str, tuple[int, float]] = {}
     for test in tests:
         number, seconds = by_file.get(test.file, (0, 0.0))
         by_file[test.file] = (number + 1, seconds + test.seconds)
     found = {}
     for name, suite in settings.suites.items():
-        paths = tuple(path for path in suite.tests if exists(path))
+        paths = tuple(p for p in suite.tests if p in head or p.rstrip("/") in folders or p == ".")
         roots = tuple(path.rstrip("/") + "/" for path in paths)
-        below = [v for f, v in by_file.items() if f in paths or f.startswith(roots) or "." in paths]
+        inside = [v for f, v in by_file.items() if f in paths or f.startswith(roots) or "." in paths]
         found[name] = SuiteFact(
             paths=paths,
-            tests=sum(number for number, _ in below),
-            seconds=round(sum(seconds for _, seconds in below), 3),
+            tests=sum(number for number, _ in inside),
+            seconds=round(sum(seconds for _, seconds in inside), 3),
         )
     return found

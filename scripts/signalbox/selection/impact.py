@@ -154,6 +154,9 @@ class Impact:
             yield Touched(
                 code="failed", path="", text="it failed when it was recorded", tests=tuple(sorted(failed))
             )
+        for node, name in self._sql.execute("SELECT id, name FROM node WHERE kind = 'unknown'").fetchall():
+            text = f"what it depends on is not all known: {name}"
+            yield Touched(code="unknown", path="", text=text, tests=self._closure([node]))
         trusted = frozenset(trusted_programs)
         programs: dict[str, set[int]] = {}
         for node, program, inside in self._sql.execute("SELECT node, program, inside FROM process"):

@@ -26,8 +26,8 @@ def merge_indexes(paths: Sequence[Path], target: Path) -> int:
     `InputError` for what is no index, and for indexes of different commits, trees or versions of Python:
     those do not know of one another's changes. The age is that of the oldest.
     """
-    if len(paths) < 2:
-        raise InputError("there is nothing to merge", where="--merge", fix="Name two indexes or more.")
+    if not paths:
+        raise InputError("there is nothing to merge", where="--merge", fix="Name the indexes of the shards.")
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{target.name}.{secrets.token_hex(6)}.tmp")
     connection = sqlite3.connect(temporary)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from signalbox.arguments import below
 from signalbox.config import Settings
 from signalbox.config.globs import first_match as _first
 from signalbox.decision import Reason
@@ -14,10 +15,12 @@ from .facts import FileFact, Inputs, SuiteFact
 
 FULL = "full"
 TEST_MODULES = ("**/test_*.py", "**/*_test.py")
+BY_PYTEST = ("recorded", "imports")
+"""What an index was made from, where its tests are pytest's."""
 BASELINE, MEDIUM, EVERYTHING = "unit", "integration", "full"
 """Suites that the tiers call for by name, where the caller has them."""
 
-_OVERHEAD_SECONDS = 3.0  # starting Python and collecting: paid by any run
+_OVERHEAD_SECONDS = 3.0  # starting Python and collecting, where nobody has measured it: paid by any run
 
 
 class Kinds:
@@ -51,29 +54,50 @@ def make_plan(
     if verdict == FULL:
         wanted = ()
     covered = tuple(path for s in whole for path in s["paths"])
-    rest = [t for t in wanted if not _below(inputs.tests[t].file, covered)]
-    seconds = sum(inputs.tests[t].seconds for t in rest)
-    full_seconds = inputs.index.seconds if inputs.index is not None else None
-    if verdict == FULL:
-        fallback = settings.suites[EVERYTHING].minutes if EVERYTHING in settings.suites else 0.0
-        minutes = full_seconds / 60 if full_seconds else fallback
+    rest = [t for t in wanted if not below(inputs.tests[t].file, covered)]
+    index = inputs.index
+    full_seconds = index.seconds if index is not None else None
+    beside = _OVERHEAD_SECONDS if index is None or index.collect_seconds is None else index.collect_seconds
+    if verdict == FULL and full_seconds:
+        minutes = full_seconds / 60 + sum(s["minutes"] for s in whole if s["command"])
     else:
-        minutes = seconds / 60 + sum(s["minutes"] for s in whole)
+        minutes = sum(inputs.tests[t].seconds for t in rest) / 60 + sum(s["minutes"] for s in whole)
+    minutes += beside / 60
+    full_minutes = (full_seconds + beside) / 60 if full_seconds else None
+    saved = max(0.0, full_minutes - minutes) if full_minutes and verdict != FULL else 0.0
+    prices = settings.concurrency
+    by_command = [_take(s, inputs, rest) for s in suites if s["command"] and s["how"] == "selected"]
+    taken_over = {test for s in by_command for test in s["tests"]}
+    new = {*kinds.new_tests, *inputs.new_test_files}
     return {
         "full_suite": verdict == FULL,
         "suites": suites,
-        "tests": [inputs.tests[t].id for t in rest],
-        "new_test_files": sorted(kinds.new_tests) if verdict != FULL else [],
-        "estimated_minutes": round(minutes + _OVERHEAD_SECONDS / 60, 3),
-        "full_minutes": round((full_seconds + _OVERHEAD_SECONDS) / 60, 3) if full_seconds else None,
-        "known_tests": inputs.index.tests if inputs.index is not None else None,
-        "skipped_tests": inputs.index.tests - len(wanted)
-        if inputs.index is not None and verdict != FULL
-        else 0
-        if verdict == FULL
-        else None,
+        "tests": [inputs.tests[t].id for t in rest if inputs.tests[t].id not in taken_over],
+        "new_test_files": sorted(p for p in new if verdict != FULL or not _in_full(p, inputs)),
+        "whole_files": list(inputs.whole_files) if verdict != FULL else [],
+        "gone_test_files": list(inputs.gone_test_files),
+        "full_paths": list(inputs.full_paths) if verdict == FULL else [],
+        "rootdir": index.rootdir if index is not None else ".",
+        "invocation": index.invocation if index is not None else ".",
+        "runs_pytest": index is None or index.evidence in BY_PYTEST,
+        "estimated_minutes": round(minutes, 3),
+        "full_minutes": None if full_minutes is None else round(full_minutes, 3),
+        "saved_minutes": round(saved, 3),
+        "saved_money": round(saved * (prices.runner_minute_price + prices.wait_minute_value), 3),
+        "known_tests": index.tests if index is not None else None,
+        "skipped_tests": 0 if verdict == FULL else None if index is None else index.tests - len(wanted),
         "reasons": [{"code": r.code, "text": r.text, "effect": r.effect} for r in reasons],
     }
+
+
+def _in_full(path: str, inputs: Inputs) -> bool:
+    return not inputs.full_paths or below(path, inputs.full_paths)
+
+
+def _take(suite: dict[str, Any], inputs: Inputs, chosen: Sequence[int]) -> dict[str, Any]:
+    """Give a suite with a command of its own those of the ``chosen`` tests that lie below its paths."""
+    suite["tests"] = [inputs.tests[t].id for t in chosen if below(inputs.tests[t].file, suite["paths"])]
+    return suite
 
 
 def _suites(
@@ -81,7 +105,14 @@ def _suites(
 ) -> list[dict[str, Any]]:
     """Which suites run: ``all`` of it, or the ``selected`` tests of it."""
     if verdict == FULL and EVERYTHING in settings.suites:
-        return [_suite(EVERYTHING, inputs, settings, "all", "everything runs")]
+        everything = _suite(EVERYTHING, inputs, settings, "all", "everything runs")
+        # A command of its own is the caller's word for everything; else other suites may lie beside it.
+        others = [
+            _suite(name, inputs, settings, "all", "everything runs")
+            for name, suite in sorted(settings.suites.items())
+            if name != EVERYTHING and not everything["command"] and _beside(inputs, name, suite.command)
+        ]
+        return [everything, *others]
     found = []
     paths = [f.path for f in kinds.code]
     files = {inputs.tests[t].file for t in inputs.touched_tests()}
@@ -105,7 +136,7 @@ def _suites(
         elif not kinds.code and name == BASELINE:
             found.append(_suite(name, inputs, settings, "all", "a baseline: no code is changed"))
         elif runs_by_test:
-            if any(_below(file, fact.paths) for file in files):
+            if any(below(file, fact.paths) for file in files):
                 found.append(_suite(name, inputs, settings, "selected", "tests that the change can reach"))
         elif glob and (fact.paths or suite.command or not suite.tests):
             found.append(_suite(name, inputs, settings, "all", f"a changed path matches {glob}"))
@@ -131,5 +162,8 @@ def _suite(name: str, inputs: Inputs, settings: Settings, how: str, why: str) ->
     }
 
 
-def _below(path: str, roots: Sequence[str]) -> bool:
-    return any(root in (".", path) or path.startswith(root.rstrip("/") + "/") for root in roots)
+def _beside(inputs: Inputs, name: str, command: str) -> bool:
+    """Whether the suite runs what the suite ``full`` does not: a command, or tests in another place."""
+    full = inputs.suites.get(EVERYTHING, SuiteFact()).paths
+    paths = inputs.suites.get(name, SuiteFact()).paths
+    return bool(command) or any(not below(path, full) for path in paths)

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from signalbox.concurrency.decide import Inputs, ModuleWork, QueueFact, Work, arguments, decide, table
+from signalbox.concurrency.decide import Inputs, ModuleWork, QueueFact, Work, decide, shards_of, table
 from signalbox.concurrency.packing import Piece, makespan, pack, quantile
+from signalbox.concurrency.shards import Shard, shards
 from signalbox.concurrency.work import work_of
 from signalbox.config import Settings
 from signalbox.config.concurrency import Concurrency
@@ -107,11 +108,11 @@ def test_what_is_not_known_is_said_to_be_assumed():
 def test_the_matrix_is_within_its_limits_and_replays(durations: list[float | None], runners: int):
     work = [Work(name=f"w{i}", seconds=s, arguments=(f"t{i}",)) for i, s in enumerate(durations)]
     decision, inputs, settings = planned(*work, max_runners=runners)
-    shards = decision.outputs["matrix"]["include"]
-    assert len(shards) <= min(runners, 256)
-    assert all(shard["tests"] for shard in shards)
-    written = arguments(inputs, settings, decision)
-    assert sorted(line for lines in written.values() for line in lines) == sorted(
+    matrix = decision.outputs["matrix"]["include"]
+    assert len(matrix) <= min(runners, 256)
+    assert all(shard["tests"] for shard in matrix)
+    written = shards(shards_of(inputs, settings, decision), ())
+    assert sorted(line for shard in written for line in shard.tests) == sorted(
         f"t{i}" for i in range(len(work))
     )
     assert replay(make_bundle(decision, inputs, settings).encode()).same
@@ -132,20 +133,54 @@ DURATIONS = {"tests/a.py::x": 1.0, "tests/a.py::y": 2.0, "tests/b.py::z[1]": 100
 
 
 def test_files_stay_together_unless_one_is_too_long():
-    work = work_of({"full_suite": True, "suites": []}, DURATIONS, 4, {})
-    assert [(w.name, w.seconds) for w in work] == [
-        ("tests/a.py", 3.0),
-        ("tests/b.py::w", 90.0),
-        ("tests/b.py::z", 200.0),
-    ]
+    work = work_of({"full_suite": True, "suites": []}, DURATIONS, 4, {}).work
+    assert [(w.name, w.seconds) for w in work] == [("tests/a.py", 3.0), ("tests/b.py", 290.0)]
     assert work[0].arguments == ("tests/a.py",)
-    assert work[2].arguments == ("tests/b.py::z[1]", "tests/b.py::z[2]")
+    assert work[0].parts == ()
+    assert [(p.name, p.seconds) for p in work[1].parts] == [("tests/b.py::w", 90.0), ("tests/b.py::z", 200.0)]
+    assert work[1].parts[1].functions == ("tests/b.py::z",)
+
+
+def test_a_class_stays_together_and_what_its_file_shares_is_paid_again():
+    durations = {f"t.py::A::m{i}": 10.0 for i in range(5)} | {f"t.py::B::m{i}": 10.0 for i in range(5)}
+    durations["t.py::A::m0"] = 40.0
+    parts = work_of({"full_suite": True, "suites": []}, durations, 2, {}).work[0].parts
+    assert [(p.name, p.seconds) for p in parts] == [("t.py::A::m0", 40.0)] + [
+        (f"t.py::A::m{i}", 40.0) for i in range(1, 5)
+    ] + [("t.py::B", 80.0)]
+
+
+def decided(durations: dict[str, float], prices: Concurrency) -> Decision:
+    asked = work_of({"full_suite": True, "suites": []}, durations, prices.max_runners, {})
+    return planned(*asked.work, prices=prices, rest=asked.rest)[0]
+
+
+def test_a_file_is_taken_apart_only_where_that_costs_less():
+    long = {f"t.py::test_{i}": 60.0 for i in range(20)}
+    assert decided(long, Concurrency(setup_minutes=1)).outputs["split"] is True
+    assert decided(long, Concurrency(setup_minutes=60, runner_minute_price=2)).outputs["split"] is False
+    # One test carries a fixture of ten minutes, which every other part would pay for again.
+    shared = {f"t.py::test_{i}": 2.0 for i in range(20)} | {"t.py::test_0": 600.0}
+    assert decided(shared, Concurrency(setup_minutes=1)).outputs["split"] is False
+
+
+def test_what_collecting_takes_counts_for_every_runner():
+    work = [Work(name=f"w{i}", seconds=60.0, arguments=("x",)) for i in range(4)]
+    quick, *_ = planned(
+        *work, prices=Concurrency(setup_minutes=1, runner_minute_price=0.3), collect_seconds=0.0
+    )
+    slow, *_ = planned(
+        *work, prices=Concurrency(setup_minutes=1, runner_minute_price=0.3), collect_seconds=120.0
+    )
+    assert slow.outputs["costs"][0]["minutes"] == quick.outputs["costs"][0]["minutes"] + 2
+    assert slow.outputs["runners"] < quick.outputs["runners"]
 
 
 def test_a_plan_of_some_tests_runs_just_those():
-    work = work_of({"tests": ["tests/a.py::x"], "suites": [], "new_test_files": ["-x.py"]}, DURATIONS, 4, {})
-    assert [w.arguments for w in work] == [("tests/a.py::x",), ("./-x.py",)]
-    assert work[1].seconds is None
+    asked = work_of({"tests": ["tests/a.py::x"], "suites": [], "new_test_files": ["-x.py"]}, DURATIONS, 4, {})
+    assert [w.arguments for w in asked.work] == [("tests/a.py::x",), ("./-x.py",)]
+    assert asked.work[1].seconds is None
+    assert asked.rest == ()
 
 
 def test_a_full_plan_without_history_still_runs_the_suite():
@@ -153,5 +188,67 @@ def test_a_full_plan_without_history_still_runs_the_suite():
         "full_suite": True,
         "suites": [{"name": "full", "how": "all", "paths": ["tests"], "command": "", "minutes": 5}],
     }
-    work = work_of(plan, {}, 4, {"full": 5.0})
-    assert [w.arguments for w in work] == [("tests",)]
+    asked = work_of(plan, {}, 4, {"full": 5.0})
+    assert [w.arguments for w in asked.work] == [("tests",)]
+
+
+def test_a_suites_own_command_gets_its_tests():
+    suite = {
+        "name": "go",
+        "how": "selected",
+        "paths": ["pkg"],
+        "command": "go test",
+        "tests": ["pkg/a", "pkg/b"],
+    }
+    asked = work_of({"suites": [suite], "tests": []}, {"pkg/a": 3.0}, 4, {})
+    [shard] = shards([list(asked.work)], asked.rest)
+    assert [(c.suite, c.command, c.tests) for c in shard.commands] == [("go", "go test", ("pkg/a", "pkg/b"))]
+    assert shard.tests == ()
+    whole = suite | {"how": "all", "minutes": 1.0}
+    [shard] = shards([list(work_of({"suites": [whole]}, {}, 4, {}).work)], ())
+    assert shard.commands[0].tests == ("pkg",)
+
+
+def test_tests_that_are_gone_or_of_another_runner_are_not_given_to_pytest():
+    plan = {"full_suite": True, "suites": [], "gone_test_files": ["tests/b.py"], "full_paths": ["tests"]}
+    assert [w.name for w in work_of(plan, DURATIONS, 4, {}).work] == ["tests/a.py"]
+    assert work_of(plan | {"runs_pytest": False}, DURATIONS, 4, {}).work == ()
+
+
+def runs(shard: Shard, test: str) -> int:
+    """How often pytest runs a test (``file::function``) for the arguments of a shard."""
+    file, _, _ = test.partition("::")
+    if file in shard.files or test in shard.functions:
+        return 0
+    named = {a for a in shard.tests if a in (".", test, file) or file.startswith(a + "/")}
+    return len({a for a in named if not any(a.startswith(f"{b}/") for b in named)})
+
+
+@given(
+    st.dictionaries(
+        st.tuples(st.sampled_from("abcd"), st.sampled_from(["", "sub/"]), st.integers(0, 4)),
+        st.sampled_from([1.0, 50.0, 400.0]),
+        min_size=1,
+    ),
+    st.integers(1, 6),
+    st.booleans(),
+)
+@hypothesis_settings(max_examples=80, deadline=None)
+def test_every_test_runs_once_known_or_not(
+    known: dict[tuple[str, str, int], float], runners: int, everything: bool
+):
+    durations = {f"tests/{folder}{file}.py::f{n}": s for (file, folder, n), s in known.items()}
+    plan: dict[str, Any] = {"full_suite": True, "suites": [], "full_paths": ["tests"]}
+    if not everything:
+        unit = {"name": "unit", "how": "all", "paths": ["tests"]}
+        plan = {"suites": [unit], "tests": [], "new_test_files": ["tests/sub/new.py"]}
+    prices = Concurrency(max_runners=runners, wait_minute_value=100)
+    asked = work_of(plan, durations, runners, {})
+    decision, inputs, settings = planned(*asked.work, prices=prices, rest=asked.rest)
+    written = shards(shards_of(inputs, settings, decision), inputs.rest)
+    assert all(shard.tests for shard in written)
+    files = {test.partition("::")[0] for test in durations}
+    unknown = {f"{file}::new" for file in files} | {"tests/new.py::f", "tests/sub/new.py::f"}
+    for test in {*durations, *unknown}:
+        assert sum(runs(shard, test) for shard in written) == 1, test
+    assert replay(make_bundle(decision, inputs, settings).encode()).same

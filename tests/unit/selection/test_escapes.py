@@ -10,8 +10,9 @@ import pytest
 from signalbox.config import Settings
 from signalbox.decision import Decision, PolicyRef, Stamp, Subject, digest_of, make_bundle
 from signalbox.kinds import replay
+from signalbox.selection.audit import missed
 from signalbox.selection.decide import decide
-from signalbox.selection.escapes import WINDOW, Audits, audits_of, certify, missed
+from signalbox.selection.escapes import WINDOW, Audits, audits_of, certify
 from signalbox.selection.facts import ChangeFacts, FileFact, IndexFacts, Inputs, SuiteFact, TestFact
 from signalbox.selection.impact import Touched
 
@@ -87,11 +88,9 @@ def test_an_audit_keeps_what_would_have_run():
     assert decision.outputs["test_plan"]["tests"] == []
     assert decision.outputs["audited_plan"]["tests"] == [TEST.id]
     assert decision.propensity == pytest.approx(0.05)
-    known = [TEST.id, "tests/test_b.py::test_b"]
-    plan = decision.outputs["audited_plan"]
-    assert missed(plan, [TEST.id, "tests/test_b.py::test_b", "tests/new.py::x"], known) == [known[1]]
-    whole = {"suites": [{"how": "all", "paths": ["tests"]}]}
-    assert missed(whole, known, known) == []
+    assert missed(decision.outputs["audited_plan"], ["tests.test_a.test_a", "tests.test_b.test_b"]) == [
+        "tests.test_b.test_b"
+    ]
 
 
 def bundle(number: int, audited: bool = True, kind: str = "test-plan") -> dict[str, Any]:
@@ -124,7 +123,7 @@ def test_only_audits_with_an_outcome_count():
         outcome(9, "clean", retracts="o6"),
         outcome(2, "bad", source="manual"),
     ]
-    assert audits_of(decisions, outcomes) == Audits(audited=2, missed=1)
+    assert audits_of(decisions, outcomes) == Audits(audited=2, missed=1, unknown=2)
     assert audits_of([{"decision": 3}, {}], [{}]) == Audits()
 
 

@@ -157,7 +157,7 @@ def test_a_comment_is_no_reason_to_run_everything():
 def test_a_new_test_file_is_run_and_a_new_data_file_is_not_called_one():
     new = FileFact(path="tests/test_new.py", status="added", lines_added=3)
     index = msgspec.structs.replace(INDEX, added=("tests/test_new.py",))
-    decision = planned(change=change(SMALL, new), index=index)
+    decision = planned(change=change(SMALL, new), index=index, new_test_files=("tests/test_new.py",))
     assert decision.outputs["test_plan"]["new_test_files"] == ["tests/test_new.py"]
     assert decision.verdict == "targeted"
     assert planned(index=msgspec.structs.replace(INDEX, added=("tests/new.json",))).verdict == "full"
