@@ -1,7 +1,8 @@
 """What an action costs over its bare script: the same call by act in host mode, and typed in a shell.
 
 Cold: the environment is made from nothing, as on a fresh hosted runner. Warm: it was kept (a second step
-of the same job, or a self-hosted runner). act's own cost, a job whose step does nothing, is taken away and shown.
+of the same job, or a self-hosted runner). What act itself takes, for a job whose step does nothing, is
+taken away and shown beside it.
 """
 
 from __future__ import annotations
