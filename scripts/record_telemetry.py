@@ -141,7 +141,7 @@ def _cost(context: Context, bundle: Bundle, ran: Ran) -> bytes:
     import msgspec
 
     from signalbox.concurrency.learned import Observed, regret
-    from signalbox.feedback.ran import outcome_of_plan, seconds_of
+    from signalbox.feedback.ran import failed_of, outcome_of_plan, seconds_of
 
     made = bundle.decision
     shards = [[case.seconds for case in ran.shards[number]] for number in sorted(ran.shards)]
@@ -161,6 +161,7 @@ def _cost(context: Context, bundle: Bundle, ran: Ran) -> bytes:
         "regret": round(paid / least - 1, 4) if least else 0.0,
         "observed": msgspec.to_builtins(observed),
         "seconds": seconds_of(ran),
+        "failed": failed_of(ran),
     }
     return outcome_of_plan(made.id, made.subject, facts, made.decided_at, made.producer)
 

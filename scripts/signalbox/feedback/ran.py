@@ -94,6 +94,12 @@ def seconds_of(ran: Ran) -> dict[str, float]:
     return {f"{c.classname}::{c.name}": round(c.seconds, 3) for c in ordered[:_MOST_TESTS]}
 
 
+def failed_of(ran: Ran) -> list[str]:
+    """The tests that failed, named as in `seconds_of`."""
+    cases = (case for group in ran.shards.values() for case in group if case.failed and case.classname)
+    return sorted({f"{c.classname}::{c.name}" for c in cases})[:_MOST_TESTS]
+
+
 def _cases(file: Path) -> tuple[Case, ...]:
     from defusedxml import DefusedXmlException
     from defusedxml.ElementTree import ParseError, fromstring

@@ -22,6 +22,7 @@ from signalbox.feedback.scorecard import (
     Scorecard,
     scorecard,
 )
+from signalbox.feedback.tests_view import suite_blocks
 from signalbox.feedback.worth import Worth, worth
 from signalbox.render.blocks import Block, Chart, Fold, Table, Text
 
@@ -70,6 +71,7 @@ def health_report(
         ("What it was worth", worth_blocks(value)),
         ("Does the score foretell?", _reliability(card)),
         ("Drift", drift_blocks(watched)),
+        ("Tests and queue", suite_blocks(history, since=since, now=now)),
         ("Bad outcomes", (_bad(history, since, now),)),
         ("The records themselves", _records(history, card)),
     ]

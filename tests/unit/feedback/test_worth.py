@@ -1,4 +1,4 @@
-"""What decisions were worth: sums by hand, weights as the policy gives them, nothing unknown taken for good."""
+"""What decisions were worth: sums by hand, the policy's weights, nothing unknown taken for good."""
 
 from datetime import UTC, datetime
 
@@ -9,6 +9,7 @@ from signalbox.config.concurrency import Concurrency
 from signalbox.config.feedback import Rewards
 from signalbox.decision import Subject
 from signalbox.feedback import read_history
+from signalbox.feedback.tests_view import suite_blocks
 from signalbox.feedback.worth import PARTS, worth
 from signalbox.ledger import decision_name, outcome_name
 from signalbox.ledger.reading import collect, read_entry
@@ -91,3 +92,22 @@ def test_a_hostile_plan_counts_for_nothing():
     found = told([bad])
     assert found.reward is None
     assert found.saved[0].value == 0.0
+
+
+def test_slow_and_turning_tests_and_the_queue():
+    outcomes = []
+    for day in range(1, 7):
+        facts = {
+            "regret": 0.0,
+            "observed": {"jobs": [[0.0, 60.0 * day, 900.0]]},
+            "seconds": {"a::slow": 9.0 + day, "a::quick": 0.1},
+            "failed": ["a::quick"] if day % 2 else [],
+        }
+        at = f"2026-03-0{day}T00:00:00Z"
+        outcomes.append(outcome(id=f"o{day}", decision="c-1", source="audit", observed_at=at, facts=facts))
+    history = read_history(collect([]), collect([read_entry(outcome_name(o), o) for o in outcomes]))
+    queue, slow, turning = suite_blocks(history, since=SINCE, now=NOW)
+    assert "waited 3.5 minutes at the median for a runner, 6.0 at the 95th" in queue.text
+    assert slow.rows[0] == ("a::slow", 12.5, 6)
+    assert turning.rows == (("a::quick", 5, 6),)
+    assert "No run has recorded" in suite_blocks(history, since=NOW, now=NOW)[0].text
