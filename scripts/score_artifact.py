@@ -109,16 +109,19 @@ def _advised(context: Context, inputs: Inputs) -> Inputs:
 
     settings = context.policy.settings
     ruled = decide(inputs, settings, context.policy.ref, context.stamp)
+    material = {
+        "what the rules found": "\n".join(reason.text for reason in ruled.reasons),
+        "signals": _json(ruled.outputs["signals"]),
+    }
     answer = ask(
         "Would a careful release engineer let this artifact be promoted without looking? "
         "Name what in the evidence speaks against it.",
-        {
-            "what the rules found": "\n".join(reason.text for reason in ruled.reasons),
-            "signals": _json(ruled.outputs["signals"]),
-        },
+        material,
         "promotion",
         settings=settings.advisor,
         environment=context.args.environment,
+        keep=settings.environments.keeps_prompts(context.args.environment),
+        recorded=material,
         environ=context.environ,
     )
     return msgspec.structs.replace(inputs, advice=answer.advice, notes=answer.reasons, models=answer.models)

@@ -1,7 +1,15 @@
 """A gate as a workflow: it passes once and refuses once, tells GitHub, and leaves the hand-over behind."""
 
 import json
+import sys
+import zipfile
 from datetime import UTC, datetime
+
+import library
+import shop
+import yaml
+
+from doubles.model import ModelDouble
 
 DIGEST = "sha256:" + "ab" * 32
 SHOP = {".github/signalbox.yml": "mode: enforce\n", "shop.py": "x = 1\n"}
@@ -112,3 +120,35 @@ def test_the_records_of_a_work_item_are_kept_and_a_move_without_one_is_refused(r
         made, "record-phase", trust | {"to": "", "reason": "", "reconciled": "false", "strict": "true"}
     )
     assert run.outputs("used")["result"] == "provider-absent"
+
+
+def test_a_canary_in_a_production_prompt_is_nowhere_in_the_run(runner, repository):
+    canary = "zebra-4711-underneath-the-piano"
+    says = {"verdict": "full", "text": f"It says {canary}."}
+    with ModelDouble({"default": {"do": "answer", "fields": says}}) as model:
+        advisor = {"endpoint": model.url, "model": "stand-in", "cache": ".signalbox/asked"}
+        policy = yaml.safe_dump(yaml.safe_load(shop.POLICY) | {"advisor": advisor})
+        made = repository(shop.FILES | {".github/signalbox.yml": policy})
+        made.commit("word", {"shop/price.py": f"WORD = '{canary}'\n"})
+        options = "--base HEAD~1 --environment production --bundles .signalbox/b --ledger .signalbox/ledger"
+        select = f"{sys.executable} {runner.copy}/scripts/select_tests.py {options}"
+        look = 'cat "$GITHUB_STEP_SUMMARY" "$GITHUB_OUTPUT"; grep -r . .signalbox'
+        kept = {"name": "left", "path": ".signalbox", "include-hidden-files": "true"}
+        history = {"fetch-depth": "0", "persist-credentials": "false"}
+        steps = [
+            {"uses": library.pinned("actions/checkout", runner.copy), "with": history},
+            {"run": f"{select} && {look}"},
+            {"uses": library.pinned("actions/upload-artifact", runner.copy), "with": kept},
+        ]
+        workflow = made.path / ".github/workflows/ask.yml"
+        workflow.parent.mkdir()
+        job = {"runs-on": "ubuntu-latest", "steps": steps}
+        workflow.write_text(json.dumps({"on": {"workflow_dispatch": None}, "jobs": {"ask": job}}))
+        run = runner.run(made, workflow.relative_to(made.path))
+        assert run.code == 0, run.explain()
+        assert canary in "".join(asked.text for asked in model.asked)
+    assert "stand-in" in run.log
+    assert "left" in run.artifacts
+    assert canary not in json.dumps(run.events) + run.raw
+    with zipfile.ZipFile(run.artifacts["left"]) as archive:
+        assert [name for name in archive.namelist() if canary.encode() in archive.read(name)] == []

@@ -7,7 +7,7 @@ which can only tighten and is capped at the verdict that asks a person.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from urllib.parse import urlsplit
 
 import msgspec
@@ -18,7 +18,10 @@ from signalbox.advisor.sanitise import plain_text
 from signalbox.advisor.wire import Completion, Unavailable, complete
 from signalbox.classify import DataClass, redact
 from signalbox.config.advisor import AdvisorSettings
+from signalbox.config.environments import Environments
 from signalbox.decision import Advice, Gap, Reason, order_of
+
+WITHHELD = "The model's own words are not kept here, because they may repeat what it was shown."
 
 
 class Budget:
@@ -73,6 +76,8 @@ def ask(
     settings: AdvisorSettings,
     choices: Sequence[str] = (),
     environment: str = "",
+    keep: bool | None = None,
+    recorded: Collection[str] = (),
     data_class: str = "Internal",
     budget: Budget | None = None,
     environ: Mapping[str, str] | None = None,
@@ -82,10 +87,15 @@ def ask(
     `question` is ours, empty for the shipped one. `context` (title → text) is untrusted; it is redacted,
     fenced and cut to the budget.
     `choices` are the things the model may name as additions (suites). `data_class` is what the context was
-    declared to be. Never raises for anything the model, the network or the settings do; an unknown `kind` is
+    declared to be. `keep` says whether policy lets a prompt's words be kept in `environment` (by default what
+    the shipped policy says); where it does not, the model's own words are kept only when every part of the
+    context is one of `recorded`, which the decision holds anyway: for they may repeat what they were shown.
+    Never raises for anything the model, the network or the settings do; an unknown `kind` is
     a fault of the caller's and raises ValueError.
     """
     verdicts = order_of(kind).verdicts
+    keeps = _keeps(keep, environment)
+    silent = not keeps and not set(context) <= set(recorded)
 
     def make(**how: object) -> Prompt:
         return advise_prompt(question or shipped_question(kind), context, kind, choices, **how)
@@ -94,13 +104,22 @@ def ask(
         reply = _parse(completion.content)
         if reply.verdict not in verdicts:
             raise Unavailable("advisor-garbage", f"the model's verdict is not one of {', '.join(verdicts)}")
-        sentence = plain_text(redact(reply.text)) or "The model gave no reason."
+        sentence = WITHHELD if silent else plain_text(redact(reply.text)) or "The model gave no reason."
         given = set(reply.additions)
         advice = Advice(source=source, verdict=reply.verdict, text=sentence)
         return Answer(advice=(advice,), additions=tuple(c for c in choices if c in given))
 
     schema = reply_schema(kind, choices) if settings.structured != "none" else None
-    return _guarded(make, read, schema, settings, environment, data_class, budget, environ)
+    return _guarded(
+        make,
+        read,
+        schema,
+        settings,
+        Cache(settings.cache, environment, words=keeps),
+        data_class,
+        budget,
+        environ,
+    )
 
 
 def narrate(
@@ -109,11 +128,19 @@ def narrate(
     *,
     settings: AdvisorSettings,
     environment: str = "",
+    keep: bool | None = None,
+    recorded: Collection[str] = (),
     data_class: str = "Internal",
     budget: Budget | None = None,
     environ: Mapping[str, str] | None = None,
 ) -> Answer:
-    """Ask for a few sentences about `context`: harmless plain text of at most 1,200 characters."""
+    """Ask for a few sentences about `context`: harmless plain text of at most 1,200 characters.
+
+    Nothing is told where its words may not be kept (`keep`, `recorded` as for `ask`).
+    """
+    keeps = _keeps(keep, environment)
+    if not keeps and not set(context) <= set(recorded):
+        return Answer()
 
     def make(**how: object) -> Prompt:
         return narrate_prompt(question, context, **how)
@@ -121,7 +148,20 @@ def narrate(
     def read(completion: Completion, source: str) -> Answer:
         return Answer(text=plain_text(redact(completion.content), 1200))
 
-    return _guarded(make, read, None, settings, environment, data_class, budget, environ)
+    return _guarded(
+        make,
+        read,
+        None,
+        settings,
+        Cache(settings.cache, environment, words=keeps),
+        data_class,
+        budget,
+        environ,
+    )
+
+
+def _keeps(keep: bool | None, environment: str) -> bool:
+    return Environments().keeps_prompts(environment) if keep is None else keep
 
 
 def _guarded(
@@ -129,7 +169,7 @@ def _guarded(
     read: Callable[[Completion, str], Answer],
     schema: dict[str, object] | None,
     settings: AdvisorSettings,
-    environment: str,
+    cache: Cache,
     data_class: str,
     budget: Budget | None,
     environ: Mapping[str, str] | None,
@@ -139,7 +179,7 @@ def _guarded(
     try:
         used = Budget() if budget is None else budget
         key = (os.environ if environ is None else environ).get(settings.key_variable, "")
-        return _asked(make, read, schema, settings, environment, data_class, used, key)
+        return _asked(make, read, schema, settings, cache, data_class, used, key)
     except Unavailable as error:
         return Answer(gaps=(Gap(error.code, f"No advice: {error}."),), model=settings.model)
     except Exception as error:
@@ -153,7 +193,7 @@ def _asked(
     read: Callable[[Completion, str], Answer],
     schema: dict[str, object] | None,
     settings: AdvisorSettings,
-    environment: str,
+    cache: Cache,
     data_class: str,
     budget: Budget,
     key: str,
@@ -173,7 +213,6 @@ def _asked(
     prompt = make(request=request, max_tokens=settings.max_input_tokens)
     if prompt.tokens > settings.max_input_tokens:
         raise Unavailable("advisor-budget", "the question alone is longer than max-input-tokens")
-    cache = Cache(settings.cache, environment)
     source = f"{settings.model} at {urlsplit(settings.endpoint).netloc}"
     completion, cost = cache.find(prompt.reference), 0.0
     cached = completion is not None

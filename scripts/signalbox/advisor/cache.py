@@ -1,8 +1,8 @@
 """Replies and prompts in a folder, by reference; only references where content must not be kept.
 
-In development and staging the full (redacted) prompt and the reply are kept. Anywhere else — production, or
-an environment of a name this page does not know — a record holds the reference, sizes and the model, and
-no text, so there a reply cannot be reused either.
+Where policy (``environments.data.prompts``) has prompts kept in full, the redacted prompt and the reply are.
+Anywhere else a record holds the reference, sizes and the model, and no text, so there a reply cannot be
+reused either.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from signalbox.decision import canonical
 from signalbox.errors import InputError
 from signalbox.files import read_limited, write_atomic
 
-_CONTENT_ALLOWED = ("", "development", "staging")
 _LIMIT = 1 << 21
 
 
@@ -37,10 +36,10 @@ class _Kept(msgspec.Struct, kw_only=True):
 class Cache:
     """One folder; empty `folder` keeps nothing. A cache that cannot be read or written is only slow."""
 
-    def __init__(self, folder: str, environment: str) -> None:
+    def __init__(self, folder: str, environment: str, *, words: bool) -> None:
         self._folder = Path(folder) if folder else None
         self._environment = environment
-        self._content = environment in _CONTENT_ALLOWED
+        self._content = words
 
     def find(self, reference: str) -> Completion | None:
         """The reply kept for `reference`, if its record is whole and holds one."""

@@ -226,3 +226,9 @@ class Environments(Section, frozen=True, kw_only=True):
     """OpenSSH allowed-signers file of those whose signed approvals count, read at the policy's own commit."""
     identity_issuer: str = "https://token.actions.githubusercontent.com"
     calendar: Calendar = Calendar()
+
+    def keeps_prompts(self, environment: str) -> bool:
+        """Whether a prompt's words may be kept there. No name is the first place, where people work; a name
+        that policy does not know is like production."""
+        row = self.data.get("prompts", {})
+        return row.get(environment or next(iter(self.places)), "references") == "full"

@@ -120,4 +120,4 @@ def _may_be_attested(flow: Flow, order: list[str]) -> bool:
 
 def prompts_kept(e: Environments, environment: str) -> str:
     """``full`` or ``references``: how prompts are kept in a place; an unknown place is like production."""
-    return e.data.get("prompts", {}).get(environment, "references")
+    return "full" if environment and e.keeps_prompts(environment) else "references"
