@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import posixpath
 import re
 import subprocess
 from pathlib import Path
@@ -146,6 +147,10 @@ def _read_at(repo: Path, name: str, ref: str) -> tuple[bytes | None, str]:
             fix="Fetch it (actions/checkout with fetch-depth: 0), or check --policy-ref.",
         )
     sha = commit.stdout.decode().strip()
+    # The name counts from ``repo``, as it does in the working tree, and git's trees from the root.
+    below = _git(repo, "rev-parse", "--show-prefix")
+    _require(below, name, sha)
+    name = posixpath.normpath(os.fsdecode(below.stdout.removesuffix(b"\n")) + name)
     listing = _git(repo, "ls-tree", "-z", "--full-tree", sha, "--", name)
     _require(listing, name, sha)
     if not listing.stdout:

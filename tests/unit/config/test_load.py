@@ -132,6 +132,16 @@ def test_a_base_without_the_file_is_the_shipped_policy(repo):
     assert policy.ref.source == "shipped defaults"
 
 
+def test_the_policy_of_a_folder_is_read_below_it_also_at_a_ref(repo):
+    below = repo / "services" / "web"
+    below.mkdir(parents=True)
+    commit(repo, "mode: enforce\n")
+    commit(below, "mode: advise\n")
+    assert load(below, ref="HEAD").settings.mode == "advise" == load(below).settings.mode
+    (below.parent / "api").mkdir()
+    assert load(below.parent / "api", ref="HEAD").ref.source == "shipped defaults"
+
+
 @pytest.mark.parametrize("ref", ["nowhere", "--help", "-x", "HEAD:file", "a b", "\n"])
 def test_a_ref_that_is_not_there_is_named_and_never_an_option(repo, ref):
     commit(repo, "mode: enforce\n")
