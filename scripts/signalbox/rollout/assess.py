@@ -152,8 +152,8 @@ def _worse(judgement: Judgement, rules: Rollout, figures: dict[str, Figures], lo
 def _missing(judgement: Judgement) -> Reason:
     look = judgement.last
     assert look is not None
-    where = f" ({look.arm})" if look.arm else ""
-    detail = f": {look.detail}" if look.detail else ""
+    where = f" of the {look.arm}" if look.arm else ""
+    detail = f" ({look.detail})" if look.detail else ""
     text = f"No measurement{where}: {look.state}{detail}. Missing data is neither health nor failure."
     return Reason(code=f"SIGNAL_{look.state.upper()}", text=text, effect="hold")
 
@@ -164,7 +164,9 @@ def _over_objective(judgement: Judgement, rules: Rollout, figures: dict[str, Fig
         if not figure.breach:
             continue
         objective, _ = judge.limits(rules, signal)
-        both = bool(figure.counts.control) and judge.rate_of(figure.counts)[1] > objective
+        canary, baseline = judge.rate_of(figure.counts)
+        # A canary far worse than a baseline that is just over it is no shared incident.
+        both = bool(figure.counts.control) and baseline > objective and canary < rules.worse_ratio * baseline
         code = "SHARED_INCIDENT" if both else "OVER_OBJECTIVE"
         whose = "Both arms are" if both else "The canary is"
         text = (
@@ -202,12 +204,12 @@ def _unproven(signals: Sequence[str], figures: dict[str, Figures], rules: Rollou
     parts = []
     for signal in signals:
         if signal not in figures:
-            parts.append(f"no {units(signal)} or requests were counted yet")
+            parts.append(f"no {units(signal)} nor requests were counted yet")
             continue
         figure = figures[signal]
         parts.append(
-            f"{words(signal)}: {_rates(figure.counts)} proves it with e-value {_e(figure.certified_log_e)} "
-            f"of {1 / rules.proceed_alpha:.0f}"
+            f"{words(signal)} {_rates(figure.counts)} (e-value {_e(figure.certified_log_e)}, "
+            f"needed {1 / rules.proceed_alpha:.0f})"
         )
     text = f"Not yet proved {_claim(rules, index)}: {'; '.join(parts)}."
     return Reason(code="NOT_YET_PROVEN", text=text, effect="hold")
@@ -220,8 +222,8 @@ def _certified(figures: dict[str, Figures], rules: Rollout, index: int) -> Reaso
 
 def _claim(rules: Rollout, index: int) -> str:
     if judge.has_control(rules, index):
-        return f"not {rules.worse_ratio:g} times worse than the baseline"
-    return "within its objectives (no baseline is left to compare with)"
+        return f"to be less than {rules.worse_ratio:g} times worse than the baseline"
+    return "to be within its objectives (no baseline is left to compare with)"
 
 
 def _rates(pair: Pair) -> str:

@@ -116,7 +116,8 @@ def _evidence(points: Sequence[tuple[Look, list[float]]], rules: Rollout) -> Cha
     shown = _thinned(points)
     names = ["together"]
     if len(rules.slices) > 1:
-        names += [f"from {judge.weight_at(rules, index):g}% on" for index in range(len(rules.slices))]
+        begun = max(look.slice for look, _ in shown) + 1
+        names += [f"from {judge.weight_at(rules, index):g}% on" for index in range(begun)]
     return Chart(
         title="Evidence against the canary, by slice (rolled back at the limit)",
         x_label="seconds",
