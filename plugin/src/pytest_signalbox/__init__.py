@@ -11,15 +11,19 @@ from __future__ import annotations
 
 from . import session
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 __version__ = "0.1.0"
 
 # At import, and not in a hook: with `-p` this comes before any conftest and most plugins.
 session.start()
 
-_owner = None
+_owner: Any = None
 
 
-def pytest_configure(config):
+def pytest_configure(config: Any) -> None:
     """Attach to the outermost session only; sessions run inside a test belong to that test."""
     global _owner
     if session.active is not None and _owner is None:
@@ -29,7 +33,7 @@ def pytest_configure(config):
         config.pluginmanager.register(Hooks(session.active, config), "pytest_signalbox-recording")
 
 
-def pytest_unconfigure(config):
+def pytest_unconfigure(config: Any) -> None:
     """End the recording with the session that began it."""
     if session.active is not None and config is _owner:
         session.finish("finished")

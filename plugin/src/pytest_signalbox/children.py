@@ -10,9 +10,12 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Any, Dict, Mapping, Optional, Sequence
 
 from .recorder import Recorder
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict, Mapping, Optional, Sequence
 
 TOKEN = "PYTEST_SIGNALBOX_TOKEN"
 
@@ -107,7 +110,7 @@ class Children:
             finally:
                 leave(status)
 
-        os._exit = _exit  # type: ignore[assignment]
+        os._exit = _exit
 
     def _wrap_fork_exec(self) -> None:
         """``multiprocessing`` starts interpreters below ``subprocess``, without an audit event."""
@@ -118,17 +121,16 @@ class Children:
         original = _posixsubprocess.fork_exec
 
         def fork_exec(args: Any, executables: Any, *rest: Any) -> Any:
-            if self._recorder.active:
+            # `subprocess` raises an event of its own.
+            by = sys._getframe(1).f_globals.get("__name__")
+            if self._recorder.active and by != "subprocess":
                 try:
                     self._new_process(executables[0], args, None, None)
                 except Exception as error:
                     self._recorder.trouble("process-not-seen", repr(error))
             return original(args, executables, *rest)
 
-        # `subprocess` has taken the original already and raises its own event.
-        import subprocess  # noqa: F401
-
-        _posixsubprocess.fork_exec = fork_exec  # type: ignore[assignment]
+        _posixsubprocess.fork_exec = fork_exec
 
 
 # With one of these a program does other things than its arguments say.

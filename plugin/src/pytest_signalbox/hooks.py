@@ -13,12 +13,23 @@ _CONTEXT = "_pytest_signalbox_context"
 _WORST = {"": 0, "passed": 1, "skipped": 2, "xfailed": 3, "xpassed": 4, "failed": 5, "error": 6}
 
 
+class Result:
+    """What has been reported of the test that runs."""
+
+    __slots__ = ("outcome", "reruns", "seconds")
+
+    def __init__(self) -> None:
+        self.outcome = ""
+        self.reruns = 0
+        self.seconds = 0.0
+
+
 class Hooks:
     """Registered with the one session that is recorded."""
 
     def __init__(self, recorder: Recorder, config: Any) -> None:
         self._recorder = recorder
-        self._results: Dict[str, Dict[str, Any]] = {}
+        self._results: Dict[str, Result] = {}
         self._worker = hasattr(config, "workerinput")
         place = os.path.realpath(str(getattr(config, "rootpath", None) or config.rootdir))
         invocation = os.path.realpath(str(config.invocation_params.dir))
@@ -63,8 +74,8 @@ class Hooks:
             finally:
                 recorder.leave(before)
 
-        FixtureDef.execute = noting_execute  # type: ignore[method-assign]
-        FixtureDef.finish = noting_finish  # type: ignore[method-assign]
+        FixtureDef.execute = noting_execute  # type: ignore[method-assign,assignment]
+        FixtureDef.finish = noting_finish  # type: ignore[method-assign,assignment]
 
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_fixture_setup(self, fixturedef: Any, request: Any) -> Iterator[None]:
@@ -121,15 +132,14 @@ class Hooks:
         recorder = self._recorder
         context = recorder.context("test", item.nodeid)
         context.uses.add(self._above(item).id)
-        self._results[item.nodeid] = result = {"outcome": "", "seconds": 0.0, "reruns": 0}
+        self._results[item.nodeid] = result = Result()
         before = recorder.enter(context)
         try:
             yield
         finally:
             recorder.leave(before)
             if recorder.active:
-                outcome = result["outcome"] or "error"
-                recorder.write_test(context, outcome, result["seconds"], result["reruns"])
+                recorder.write_test(context, result.outcome or "error", result.seconds, result.reruns)
             self._results.pop(item.nodeid, None)
 
     def pytest_runtest_logreport(self, report: Any) -> None:
@@ -137,14 +147,16 @@ class Hooks:
         result = self._results.get(report.nodeid)
         if result is None:
             return
-        result["seconds"] += float(getattr(report, "duration", 0.0) or 0.0)
+        result.seconds += getattr(report, "duration", 0.0) or 0.0
         outcome = report.outcome
+        if outcome == "passed" and result.outcome == "passed" and not hasattr(report, "wasxfail"):
+            return
         if outcome == "rerun":
-            result["reruns"] += 1
+            result.reruns += 1
             return
         if outcome == "failed" and report.when != "call":
             outcome = "error"
         if hasattr(report, "wasxfail"):
             outcome = "xfailed" if outcome == "skipped" else "xpassed"
-        if _WORST.get(outcome, 6) > _WORST[result["outcome"]]:
-            result["outcome"] = outcome if outcome in _WORST else "error"
+        if _WORST.get(outcome, 6) > _WORST[result.outcome]:
+            result.outcome = outcome if outcome in _WORST else "error"

@@ -8,18 +8,19 @@ imports such a module depends on its whole file.
 from __future__ import annotations
 
 import builtins
-import hashlib
 import importlib
 import importlib.machinery
-import importlib.util
 import marshal
 import os
 import sys
 import types
-from typing import Any, Callable, Dict, List, Optional, Tuple
 
-from . import caches, probes
+from . import probes, raw
 from .recorder import Recorder
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable, Dict, List, Optional, Tuple
 
 # Frames of files named like this are skipped when `warnings` counts a stack level.
 _INTERNAL = "<pytest_signalbox within importlib._bootstrap>"
@@ -38,12 +39,18 @@ def _rewriting() -> str:
     """The name of this version of the rewriting: cached code of another must not be taken for it."""
     global _known_rewriting
     if not _known_rewriting:
-        digest = hashlib.sha256()
-        for module in (probes, caches):
-            with open(module.__file__, "rb") as file:
+        digest = raw.sha1()
+        for name in ("probes.py", "rewrite.py", "caches.py"):
+            with open(os.path.join(os.path.dirname(__file__), name), "rb") as file:
                 digest.update(file.read())
         _known_rewriting = digest.hexdigest()
     return _known_rewriting
+
+
+def _instrument(source: bytes, path: str) -> Tuple[types.CodeType, List[probes.Position]]:
+    from .rewrite import instrument  # loads ast, which a process with a full cache never needs
+
+    return instrument(source, path)
 
 
 class ProbeLoader(importlib.machinery.SourceFileLoader):
@@ -56,7 +63,7 @@ class ProbeLoader(importlib.machinery.SourceFileLoader):
         """The module's code with probes; the plain code, and a note, when that cannot be had."""
         recorder = self.recorder
         path = self.get_filename(fullname)
-        relative = recorder.relative(os.path.realpath(path))
+        relative = recorder.place(path)
         if relative is None or not recorder.active:
             return super().get_code(fullname)
         try:
@@ -73,9 +80,9 @@ class ProbeLoader(importlib.machinery.SourceFileLoader):
 
     def _compiled(self, source: bytes, path: str) -> Tuple[types.CodeType, List[probes.Position]]:
         if not self.cache:
-            return probes.instrument(source, path)
+            return _instrument(source, path)
         about = "%s %s %d %s\0" % (_rewriting(), sys.implementation.cache_tag, sys.flags.optimize, path)
-        key = hashlib.sha256(about.encode("utf-8", "surrogateescape") + source).hexdigest()
+        key = raw.sha1(about.encode("utf-8", "surrogateescape") + source).hexdigest()
         stored = os.path.join(self.cache, key + ".code")
         try:
             with open(stored, "rb") as file:
@@ -83,7 +90,7 @@ class ProbeLoader(importlib.machinery.SourceFileLoader):
             return code, starts
         except (OSError, ValueError, EOFError, TypeError):
             pass
-        code, starts = probes.instrument(source, path)
+        code, starts = _instrument(source, path)
         temporary = "%s.%d" % (stored, os.getpid())
         try:
             os.makedirs(self.cache, exist_ok=True)
@@ -97,7 +104,7 @@ class ProbeLoader(importlib.machinery.SourceFileLoader):
     def exec_module(self, module: types.ModuleType) -> None:
         """Execute the module in the context of its import, which its importers then use."""
         recorder = self.recorder
-        relative = recorder.relative(os.path.realpath(self.path))
+        relative = recorder.place(self.path)
         if relative is None or not recorder.active:
             super().exec_module(module)
             return
@@ -163,7 +170,7 @@ class Finder:
                 break
         if spec is None or type(spec.loader) is not importlib.machinery.SourceFileLoader:
             return spec
-        if self._recorder.active and self._recorder.relative(os.path.realpath(spec.loader.path)) is not None:
+        if self._recorder.active and self._recorder.place(spec.loader.path) is not None:
             spec.loader = ProbeLoader(spec.loader.name, spec.loader.path)
         return spec
 
@@ -212,7 +219,7 @@ class Imports:
             except ImportError:
                 missing(name, {"__package__": package}, (), 0)
                 raise
-            note(module.__name__ if isinstance(module, types.ModuleType) else name, None, 0, ())
+            note(getattr(module, "__name__", name), None, 0, ())
             return module
 
         self.wrapped: Dict[str, Callable[..., Any]] = {
@@ -243,6 +250,9 @@ class Imports:
         try:
             base = _absolute(name, package, level)
             parts = base.split(".")
+            if self._foreign(parts[0]):
+                self._known[(name, package, level, fromlist)] = ((), ())
+                return
             names = [".".join(parts[: i + 1]) for i in range(len(parts))]
             for part in fromlist or ():
                 if part == "*":
@@ -264,12 +274,23 @@ class Imports:
         except Exception as error:
             self._recorder.trouble("import-not-seen", "%s: %r" % (name, error))
 
-    def _place(self, module: types.ModuleType) -> Tuple[Optional[int], Optional[str]]:
+    def _foreign(self, top: str) -> bool:
+        """Whether a top-level module, and whatever is below it, lies outside the project."""
+        module = sys.modules.get(top)
+        if getattr(module, "__spec__", None) is None or self._place(module) != (None, None):
+            return False
+        inside = getattr(module, "__path__", ())
+        # What is spread over several folders, or has no file, may come to have a part in the project.
+        if type(inside) is list and len(inside) == 1:
+            return self._recorder.outside(inside[0])
+        return inside == () and hasattr(module, "__file__")
+
+    def _place(self, module: Any) -> Tuple[Optional[int], Optional[str]]:
         spec = getattr(module, "__spec__", None)
         origin = getattr(spec, "origin", None) or getattr(module, "__file__", None)
         if not isinstance(origin, str) or not os.path.isabs(origin):
             return None, None
-        relative = self._recorder.relative(os.path.realpath(origin))
+        relative = self._recorder.place(origin)
         if relative is None:
             return None, None
         if isinstance(getattr(spec, "loader", None), ProbeLoader):

@@ -7,19 +7,21 @@ maker there reaches every use, however it was imported. Caches of code outside t
 from __future__ import annotations
 
 import functools
-import os
-import weakref
-from typing import Any, Optional
+from _weakrefset import WeakSet
 
 from .loader import hidden
 from .recorder import Recorder
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Optional
 
 
 def _owner(recorder: Recorder, function: Any) -> Optional[str]:
     code = getattr(function, "__code__", None)
     if code is None:
         return None
-    relative = recorder.relative(os.path.realpath(code.co_filename))
+    relative = recorder.place(code.co_filename)
     if relative is None:
         return None
     return "%s:%d:%s" % (relative, code.co_firstlineno, getattr(function, "__qualname__", ""))
@@ -27,7 +29,8 @@ def _owner(recorder: Recorder, function: Any) -> Optional[str]:
 
 def install(recorder: Recorder) -> Any:
     """Put the noting wrappers in place; returns a function that takes them away again."""
-    plain = getattr(functools, "_lru_cache_wrapper", None)
+    standard: Any = functools
+    plain = getattr(standard, "_lru_cache_wrapper", None)
     if not isinstance(plain, type):
         recorder.trouble("caches-not-seen", "functools has no class of cached functions in this Python")
         return lambda: None
@@ -60,7 +63,7 @@ def install(recorder: Recorder) -> Any:
         noted.add(cached_function)
         return hidden(cached_function)
 
-    noted: Any = weakref.WeakSet()
+    noted: Any = WeakSet()
 
     class Stand(type):
         """Makes the stand-in answer as the class it stands for: called, and asked for instances."""
@@ -74,13 +77,13 @@ def install(recorder: Recorder) -> Any:
     class CachedFunction(metaclass=Stand):
         """In the place of ``functools._lru_cache_wrapper`` while recording."""
 
-    functools._lru_cache_wrapper = CachedFunction  # type: ignore[attr-defined,misc,assignment]
+    standard._lru_cache_wrapper = CachedFunction
     restore_property = _watch_cached_property(recorder)
 
     def remove() -> None:
         restore_property()
-        if functools._lru_cache_wrapper is CachedFunction:  # type: ignore[attr-defined]
-            functools._lru_cache_wrapper = plain  # type: ignore[attr-defined,misc]
+        if standard._lru_cache_wrapper is CachedFunction:
+            standard._lru_cache_wrapper = plain
 
     return remove
 

@@ -7,13 +7,19 @@ collection of a file, a fixture wider than one test, the filling of a cache, or 
 
 from __future__ import annotations
 
+import _thread
 import os
+import stat
 import sys
-import threading
-from typing import Any, Dict, List, Optional, Set
 
 from . import raw
-from .probes import Position, Row
+from .probes import Row
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict, List, Optional, Set
+
+    from .probes import Position
 
 
 class Context:
@@ -64,14 +70,17 @@ class Recorder:
         self._files: List[Dict[str, Any]] = []
         self.paths: Dict[str, int] = {}
         self._zeros: List[bytes] = []
-        self._contexts: List[Context] = []
+        self._contexts: Dict[int, Context] = {}
+        self._made = 0
         self._by_key: Dict[Any, Context] = {}
         self._troubles: Set[str] = set()
+        self._places: Dict[str, Optional[str]] = {}
+        self._folders: Dict[str, str] = {}
         self.active = True
         self._pid = os.getpid()
         self.root_context = self.context("root", "")
         self.current = self.root_context
-        self._main = threading.main_thread()
+        self._main = _thread.get_ident()  # recording begins on the main thread
         outside = [os.path.realpath(p) for p in (os.path.dirname(os.__file__), sys.prefix, sys.base_prefix)]
         # A prefix that holds the project (/usr and /usr/src/project) says nothing about it.
         self._outside = tuple(p + os.sep for p in outside if not (self.root + os.sep).startswith(p + os.sep))
@@ -90,12 +99,48 @@ class Recorder:
             return None
         return "/".join(parts)
 
+    def place(self, path: str) -> Optional[str]:
+        """`relative` of what ``path`` really is, its links followed; remembered until a link is made."""
+        try:
+            return self._places[path]
+        except KeyError:
+            found = self.relative(self.real(path))
+            if os.path.isabs(path):
+                self._places[path] = found
+            return found
+
+    def real(self, path: str) -> str:
+        """``path`` with its links followed. A folder is looked up once: most of a path is its folder."""
+        folder, name = os.path.split(path)
+        real = self._folders.get(folder)
+        if real is None:
+            real = os.path.realpath(folder)
+            if os.path.isabs(folder):
+                self._folders[folder] = real
+        found = os.path.join(real, name)
+        try:
+            link = name in _DOTS or stat.S_ISLNK(_lstat(found).st_mode)
+        except (OSError, ValueError):
+            return found  # it is not there
+        return os.path.realpath(found) if link else found
+
+    def outside(self, folder: str) -> bool:
+        """Whether nothing below ``folder`` is the project's."""
+        if not os.path.isabs(folder):
+            return False
+        return self.place(os.path.join(folder, "x")) is None and not (self.root + os.sep).startswith(folder)
+
+    def link_made(self) -> None:
+        """Names may lead elsewhere from now on."""
+        self._places.clear()
+        self._folders.clear()
+
     # contexts
 
     def context(self, kind: str, name: str) -> Context:
         """A new context."""
-        made = Context(len(self._contexts), kind, name)
-        self._contexts.append(made)
+        made = self._contexts[self._made] = Context(self._made, kind, name)
+        self._made += 1
         return made
 
     def shared(self, kind: str, name: str) -> Context:
@@ -105,14 +150,10 @@ class Recorder:
             found = self._by_key[(kind, name)] = self.context(kind, name)
         return found
 
-    def get(self, id: int) -> Context:
-        """The context of that number."""
-        return self._contexts[id]
-
     def enter(self, context: Context) -> Context:
         """Make ``context`` current and return the one that was, for `leave`."""
         before = self.current
-        if threading.current_thread() is self._main:
+        if _thread.get_ident() == self._main:
             self.flush()
             self.current = context
         elif context.kind in ("import", "memo"):
@@ -122,7 +163,7 @@ class Recorder:
 
     def leave(self, before: Context) -> None:
         """Go back to ``before``, as returned by `enter`."""
-        if threading.current_thread() is self._main:
+        if _thread.get_ident() == self._main:
             self.flush()
             self.current = before
 
@@ -163,10 +204,10 @@ class Recorder:
         """Go on in a forked child: a file of its own, and nothing that the parent will write."""
         for index, row in enumerate(self.rows):
             row[:] = self._zeros[index]
-        for context in self._contexts:
+        for context in self._contexts.values():
             context.forget()
         self._pid = os.getpid()
-        self._main = threading.current_thread()
+        self._main = _thread.get_ident()
         self._troubles = set()
         self.active = True
         self.writer = raw.Writer(self.directory, self.root, parent)
@@ -183,17 +224,8 @@ class Recorder:
 
     def write_test(self, context: Context, outcome: str, seconds: float, reruns: int) -> None:
         """Write one finished test at once: what is written stays when the run is killed."""
-        self.writer.write_context(context)
-        self.writer.write(
-            {
-                "test": context.name,
-                "ctx": context.id,
-                "outcome": outcome,
-                "seconds": round(seconds, 4),
-                "reruns": reruns,
-            }
-        )
-        context.forget()
+        self.writer.write_test(context, outcome, seconds, reruns)
+        del self._contexts[context.id]
 
     def finish(self, status: str) -> None:
         """Write all contexts that are shared between tests, and the line that says nothing is missing."""
@@ -201,11 +233,14 @@ class Recorder:
             return
         self.flush()
         self.active = False
-        for context in self._contexts:
+        for context in self._contexts.values():
             if context.kind != "test" or context.seen or context.read or context.uses or context.spawned:
                 self.writer.write_context(context)
         self.writer.close(status)
 
+
+_DOTS = ("", ".", "..")
+_lstat = os.lstat  # before it is watched
 
 # Folders that hold other people's code, or what tools leave behind.
 _NOT_PROJECT = frozenset(

@@ -5,13 +5,16 @@ from __future__ import annotations
 import atexit
 import os
 import sys
-from typing import Any, Callable, List, Optional
 
 from . import memo
 from .children import TOKEN, Children
 from .loader import Finder, Imports, ProbeLoader
 from .recorder import Recorder
 from .watch import Watch
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable, List, Optional
 
 DIRECTORY = "PYTEST_SIGNALBOX_DIR"
 ROOT = "PYTEST_SIGNALBOX_ROOT"
@@ -41,7 +44,7 @@ def _start(directory: str, root: str, parent: str) -> Recorder:
     ProbeLoader.cache = os.environ.get(CACHE, "")
     for name, module in sorted(sys.modules.items()):
         path = getattr(module, "__file__", None)
-        relative = recorder.relative(os.path.realpath(path)) if isinstance(path, str) else None
+        relative = recorder.place(path) if isinstance(path, str) else None
         if relative is not None:
             # Imported before there were probes: everything depends on the whole file.
             recorder.root_context.read.add(relative)

@@ -9,24 +9,32 @@ from __future__ import annotations
 
 import functools
 import os
-import pathlib
 import sys
-from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from .loader import hidden
 from .recorder import Recorder
 
-_LISTINGS = ("os.listdir", "os.scandir")
-_LINKS = ("os.symlink", "os.link")
-_STARTS = (
-    "subprocess.Popen",
-    "os.system",
-    "os.exec",
-    "os.posix_spawn",
-    "os.spawn",
-    "os.startfile",
-    "pty.spawn",
-)
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable, Dict, List, Optional, Tuple
+
+# What is done with which audit event. All others are let through at once: there are thousands a second.
+_KINDS = {
+    "open": "read",
+    "sqlite3.connect": "read",
+    "cpython.run_file": "read",
+    "os.listdir": "listed",
+    "os.scandir": "listed",
+    "os.symlink": "linked",
+    "os.link": "linked",
+    "subprocess.Popen": "started",
+    "os.system": "started",
+    "os.exec": "started",
+    "os.posix_spawn": "started",
+    "os.spawn": "started",
+    "os.startfile": "started",
+    "pty.spawn": "started",
+}
 # Callers whose own looking at files is theirs and not the test's.
 _MACHINERY = (
     "_frozen_importlib_external",
@@ -43,6 +51,10 @@ _PASSES = frozenset(
 )
 
 
+# Set and read by pytest for every test; its value is the test's own name.
+_CURRENT_TEST = "PYTEST_CURRENT_TEST"
+
+
 class Watch:
     """The hooks; `install` once, `remove` at the end (an audit hook can only fall silent)."""
 
@@ -50,7 +62,6 @@ class Watch:
         self._recorder = recorder
         self._undo: List[Tuple[Any, str, Any, Any]] = []
         self._busy = False
-        self._folders: Dict[str, str] = {}
         self._links: Dict[str, str] = {}
         self.on_start: Optional[Callable[[str, Any], None]] = None
 
@@ -58,8 +69,10 @@ class Watch:
         """Start watching."""
         for name in ("stat", "access", "readlink", "lstat"):
             self._wrap_path(os, name)
-        accessor = getattr(pathlib, "_NormalAccessor", None)  # Python 3.9 binds the functions here
-        if accessor is not None:
+        if sys.version_info < (3, 11):
+            import pathlib
+
+            accessor = pathlib._NormalAccessor  # type: ignore[attr-defined]  # the functions are bound here
             for name in ("stat", "lstat", "readlink"):
                 if hasattr(accessor, name) and getattr(os, name, None) is not None:
                     self._set(accessor, name, staticmethod(getattr(os, name)))
@@ -125,24 +138,18 @@ class Watch:
         return () if found is None else (found,)
 
     def _real(self, text: str) -> str:
-        """``text`` with its links followed. Folders are asked once, and again when a link is made; the last
-        part is asked only in the project, for links elsewhere are noted when they are made."""
-        folder, name = os.path.split(text)
-        real = self._folders.get(folder)
-        if real is None:
-            real = self._folders[folder] = os.path.realpath(folder)
-        found = os.path.join(real, name)
-        if not found.startswith(self._recorder.root):
-            return found
-        linked = self._links.get(found)
+        """``text`` with its links followed; asked again when a link is made."""
+        linked = self._links.get(text)
         if linked is None:
-            linked = self._links[found] = os.path.realpath(found)
+            linked = self._recorder.real(text)
+            if linked.startswith(self._recorder.root):
+                self._links[text] = linked
         return linked
 
     def _link_made(self, target: Any, link: Any) -> None:
         """What a new link leads to counts as read; through a link to a folder others could read unseen."""
-        self._folders.clear()
         self._links.clear()
+        self._recorder.link_made()
         text = os.fsdecode(target)
         if not os.path.isabs(text):
             text = os.path.join(os.path.dirname(os.path.abspath(os.fsdecode(link))), text)
@@ -166,17 +173,8 @@ class Watch:
             self._busy = False
 
     def _audit(self, event: str, args: Tuple[Any, ...]) -> None:
-        if event == "open":
-            kind = "read"
-        elif event in _LISTINGS:
-            kind = "listed"
-        elif event in _STARTS:
-            kind = "started"
-        elif event in ("sqlite3.connect", "cpython.run_file"):
-            kind = "read"
-        elif event in _LINKS:
-            kind = "linked"
-        else:
+        kind = _KINDS.get(event)
+        if kind is None:
             return
         recorder = self._recorder
         if not recorder.active or self._busy:
@@ -210,10 +208,10 @@ class Watch:
     def _wrap_environ(self) -> None:
         kind = type(os.environ)
         recorder = self._recorder
-        decode: Callable[[Any], Any] = os.environ.decodekey  # type: ignore[attr-defined]
+        decode: Callable[[Any], Any] = os.environ.decodekey
 
         def note(key: Any) -> None:
-            if recorder.active:
+            if recorder.active and key != _CURRENT_TEST:
                 if key.__class__ is str:
                     recorder.current.env.add(key)
                 elif isinstance(key, bytes):
@@ -254,7 +252,15 @@ def _by_machinery(frame: Any) -> bool:
     """Whether the first caller that is not a thin layer of the standard library is machinery."""
     while frame is not None:
         module = frame.f_globals.get("__name__", "")
-        if module not in _PASSES:
-            return bool(module.startswith(_MACHINERY))
+        kind = _kinds.get(module)
+        if kind is None:
+            kind = 0 if module in _PASSES else 1 if module.startswith(_MACHINERY) else 2
+            if len(_kinds) < 10_000:
+                _kinds[module] = kind
+        if kind:
+            return kind == 1
         frame = frame.f_back
     return False
+
+
+_kinds: Dict[str, int] = {}

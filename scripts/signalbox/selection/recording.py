@@ -1,4 +1,4 @@
-"""Reading the plugin's raw recordings (version 1), one file per process, into one set of nodes."""
+"""Reading the plugin's raw recordings (version 2), one file per process, into one set of nodes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-RAW_VERSION = 1
+RAW_VERSION = 2
 
 # Recorded once per process but the same thing in each: united by name.
 SHARED = ("import", "memo", "cache", "attribute")
@@ -88,7 +88,8 @@ class _Process:
         self._all = recording
         self._path = path
         self._nodes: dict[int, int] = {}
-        self._files: dict[str, Source] = {}
+        self._files: dict[int, Source] = {}
+        self._sets: dict[int, tuple[str, int]] = {}
         self._ended = False
         self._parent = ""
         self._session = False
@@ -156,18 +157,14 @@ class _Process:
         return place
 
     def _line(self, line: dict[str, Any]) -> None:
-        if "ctx" in line and "test" not in line:
-            node = self._node(line["ctx"], line["kind"], printable(line["name"]))
-            for index, marked in line.get("seen", {}).items():
-                path = self._files[index].path
-                node.seen[path] = node.seen.get(path, 0) | int(marked, 16)
-            for field in _SETS:
-                getattr(node, field).update(printable(value) for value in line.get(field, ()))
-            node.uses.update(self._place(number) for number in line.get("uses", ()))
-            node.spawned.extend(line.get("spawned", ()))
-        elif "test" in line:
+        if "test" in line:
             self._tests += 1
+            self._holds(self._node(line["ctx"], "test", printable(line["test"])), line)
             self._test(line)
+        elif "ctx" in line:
+            self._holds(self._node(line["ctx"], line["kind"], printable(line["name"])), line)
+        elif "set" in line:
+            self._sets[line["set"]] = self._files[line["of"]].path, int(line["bits"], 16)
         elif "file" in line:
             self._file(line)
         elif "trouble" in line:
@@ -183,6 +180,18 @@ class _Process:
             if line["end"]["tests"] != self._tests:
                 raise ValueError("tests are missing")
             self._ended = True
+
+    def _holds(self, node: Node, line: dict[str, Any]) -> None:
+        for number in line.get("seen", ()):
+            path, bits = self._sets[number]
+            node.seen[path] = node.seen.get(path, 0) | bits
+        for field in _SETS:
+            if field in line:
+                getattr(node, field).update(map(printable, line[field]))
+        if "uses" in line:
+            node.uses.update(map(self._place, line["uses"]))
+        if "spawned" in line:
+            node.spawned.extend(line["spawned"])
 
     def _test(self, line: dict[str, Any]) -> None:
         place = self._place(line["ctx"])
@@ -201,7 +210,7 @@ class _Process:
     def _file(self, line: dict[str, Any]) -> None:
         path = printable(line["path"])
         source = Source(path, line["blob"], [(int(a), int(b)) for a, b in line["starts"]])
-        self._files[str(line["file"])] = source
+        self._files[line["file"]] = source
         known = self._all.sources.setdefault(path, source)
         if known.blob != source.blob or known.starts != source.starts:
             known.consistent = False

@@ -15,7 +15,8 @@ from plugin_path import add
 
 add()
 
-from pytest_signalbox.probes import Row, bind, instrument  # noqa: E402
+from pytest_signalbox.probes import Row, bind  # noqa: E402
+from pytest_signalbox.rewrite import instrument  # noqa: E402
 
 
 class Memo:

@@ -4,7 +4,7 @@ This folder stands last on PYTHONPATH. It must import on any Python and never fa
 """
 
 
-def _next():
+def _next() -> None:
     import os
     import sys
 
@@ -12,18 +12,19 @@ def _next():
     paths = [p for p in sys.path if os.path.abspath(p or ".") != here]
     try:
         from importlib.machinery import PathFinder
-        from importlib.util import module_from_spec
     except ImportError:
         return
     spec = PathFinder.find_spec("sitecustomize", paths)
     if spec is None or spec.loader is None:
         return
+    from importlib.util import module_from_spec
+
     module = module_from_spec(spec)
     sys.modules["sitecustomize"] = module
     spec.loader.exec_module(module)
 
 
-def _record():
+def _record() -> None:
     import os
 
     if os.environ.get("PYTEST_SIGNALBOX_DIR") and os.environ.get("PYTEST_SIGNALBOX_TOKEN"):
