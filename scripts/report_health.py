@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from signalbox.actions import Annotation
 from signalbox.cli import WRONG, Command, Context, Result
 
 if TYPE_CHECKING:
@@ -30,6 +29,7 @@ def run(context: Context) -> Result:
 
     import msgspec
 
+    from signalbox.actions import Annotation
     from signalbox.decision import parse_time
     from signalbox.errors import InputError
     from signalbox.feedback import health_report, read_history
