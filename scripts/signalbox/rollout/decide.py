@@ -36,7 +36,8 @@ def decide(inputs: Inputs, settings: Settings, policy: PolicyRef, stamp: Stamp) 
         verdict=verdict,
         mode=settings.mode,
         reasons=tuple(reasons),
-        next_action=_next_action(inputs, verdict),
+        next_action=("Look at what the adviser says. " if verdict != ruled else "")
+        + _next_action(inputs, verdict),
         evidence=inputs.evidence,
         advice=advice,
         policy=policy,
