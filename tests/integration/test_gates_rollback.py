@@ -1,6 +1,7 @@
 """Rollback by policy: escalation, a person's yes, a drill; and a production prompt stays secret."""
 
 import json
+import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -188,3 +189,26 @@ def test_a_drill_never_runs_in_production_and_moves_nothing_while_observing(here
 )
 def test_sprints_end_by_the_calendar(now, later_sprints, ends):
     assert rollback.sprint_end(Calendar(), now, later_sprints) == ends
+
+
+@pytest.mark.parametrize("kind", ["haproxy", "proxy"])
+def test_a_drill_of_a_real_proxy_is_what_gate_six_asks_for(here, tmp_path, kind):
+    """By the command line: the proxy is moved and is where it was; gate 6 takes it for this adapter alone."""
+    from doubles.metrics_stack import haproxy_rig
+    from doubles.rollout_rig import proxy_rig
+
+    drill = tmp_path / "evidence" / "drill.json"
+    command = [sys.executable, str(ROOT / "scripts" / "propose_rollback.py"), "--repo", str(here.repo)]
+    command += ["--drill", "--mode", "enforce", "--environment", "staging", "--deployment", "web"]
+    command += ["--digest", gates_world.DIGEST, "--evidence", str(drill), "--format", "text"]
+    with (haproxy_rig if kind == "haproxy" else proxy_rig)(tmp_path, per_second=40) as rig:
+        done = subprocess.run([*command, "--traffic", rig.traffic], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    shown = json.loads(drill.read_text())
+    assert (shown["status"], shown["facts"]["adapter"]) == ("pass", kind)
+    assert any("took it to 0%" in step for step in shown["facts"]["steps"])
+    made = {"rollback-tested": {name: shown[name] for name in ("status", "subject", "observed_at", "facts")}}
+    tables = gates_world.shipped()
+    for adapter, verdict in ((kind, "PASS"), ("argo", "NOT_VERIFIED")):
+        found = here.gate(tables, "gate-6", change=made, more=("--adapter", adapter))
+        assert found.verdict == verdict, found.output
