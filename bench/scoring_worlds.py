@@ -113,7 +113,11 @@ def artifact(rng: random.Random) -> tuple[dict[str, float], float]:
 
 
 def calibration_error(n: int, seed: int, held_out: int = 5000, bins: int = 10) -> tuple[float, float]:
-    """Expected calibration error of the refitted and of the shipped model on artifacts neither has seen."""
+    """Expected calibration error of the refitted and of the shipped model on artifacts neither has seen.
+
+    Against the true chance of each, which only a simulation knows: counted outcomes of 500 a bin would add
+    about 0.014 of noise to the error of even a perfect model.
+    """
     from signalbox.config.scoring import Scoring
     from signalbox.promotion import Past
     from signalbox.promotion.calibrate import calibrate
@@ -130,11 +134,11 @@ def calibration_error(n: int, seed: int, held_out: int = 5000, bins: int = 10) -
     scoring = Scoring(auto_promote_at="calibrated")
     models = (calibrate(past, scoring).model, shipped_model(scoring))
     tests = [artifact(rng) for _ in range(held_out)]
-    outcomes = [rng.random() < clean for _, clean in tests]
+    chances = [clean for _, clean in tests]
     errors = []
     for model in models:
         told = [sigmoid(linear(model, row(features))[0]) for features, _ in tests]
-        ordered = sorted(zip(told, outcomes, strict=True))
+        ordered = sorted(zip(told, chances, strict=True))
         size = held_out // bins
         error = 0.0
         for start in range(0, held_out, size):

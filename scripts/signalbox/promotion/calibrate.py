@@ -88,11 +88,19 @@ def lower(model: Fit, values: Sequence[float], confidence: float) -> float:
     return round(sigmoid(centre - NormalDist().inv_cdf(confidence) * error), 6)
 
 
-def likeness(named: dict[str, float], past: Sequence[Past]) -> float:
-    """Share of bad among the ten most similar past artifacts with a known outcome; 0 with fewer than ten."""
+def likeness(near: Sequence[Past]) -> float:
+    """Share of bad among the most similar past artifacts; 0 where there are none to compare with."""
+    return sum(item.label == "bad" for item in near) / len(near) if near else 0.0
+
+
+def alike(named: dict[str, float], past: Sequence[Past]) -> list[Past]:
+    """The ten past artifacts with a known outcome most similar to these features, the nearest first.
+
+    More than ten where several are equally far; none with fewer than ten, or where nothing ever went bad.
+    """
     known = [item for item in past if item.label != "unknown"]
     if len(known) < _LIKE or not any(item.label == "bad" for item in known):
-        return 0.0
+        return []
     # The feature made of likeness itself is left out, or it would feed on itself.
     names = [name for name in FEATURES if name != "like_past_incidents"]
     spread = {name: max((abs(i.features.get(name, 0.0)) for i in known), default=0) or 1 for name in names}
@@ -102,11 +110,10 @@ def likeness(named: dict[str, float], past: Sequence[Past]) -> float:
             ((item.features.get(name, 0.0) - named.get(name, 0.0)) / spread[name]) ** 2 for name in names
         )
 
-    far = [distance(item) for item in known]
+    far = sorted(((distance(item), at) for at, item in enumerate(known)), key=lambda pair: pair)
     # Artifacts at the same distance are equally similar: all of them count.
-    reach = sorted(far)[_LIKE - 1]
-    near = [item for item, at in zip(known, far, strict=True) if at <= reach]
-    return sum(item.label == "bad" for item in near) / len(near)
+    reach = far[_LIKE - 1][0]
+    return [known[at] for distant, at in far if distant <= reach]
 
 
 def _in_force(carried: float | None, scoring: Scoring) -> float | None:

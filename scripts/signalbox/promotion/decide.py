@@ -21,8 +21,9 @@ from signalbox.decision import (
     verify,
 )
 from signalbox.errors import InputError
-from signalbox.promotion.calibrate import Calibration, calibrate, likeness
-from signalbox.promotion.inputs import Inputs
+from signalbox.promotion.calibrate import Calibration, alike, calibrate, likeness
+from signalbox.promotion.costs import explained, of_threshold, sentence
+from signalbox.promotion.inputs import Inputs, Past
 from signalbox.promotion.measure import Signals, measure, new_dependencies
 from signalbox.promotion.performance import Comparison
 from signalbox.promotion.rules import AUTO, BLOCK, REVIEW, doubts, vetoes, waive
@@ -63,8 +64,8 @@ def decide(inputs: Inputs, settings: Settings, policy: PolicyRef, stamp: Stamp) 
     signals, comparison = measure(evidence, inputs.baseline, scoring, inputs.subject.digest)
     calibration = calibrate(inputs.past, scoring)
     named = features(signals, inputs.risk)
-    similar = likeness(named, inputs.past)
-    named = features(signals, inputs.risk, similar)
+    near = alike(named, inputs.past)
+    named = features(signals, inputs.risk, likeness(near))
     scored = score(calibration.model, named, scoring.confidence, signals)
     added = new_dependencies(evidence, inputs.baseline) or []
     supply = reasons_of_supply(evidence, inputs.baseline, signals, added, scoring, now=stamp.at)
@@ -100,13 +101,19 @@ def decide(inputs: Inputs, settings: Settings, policy: PolicyRef, stamp: Stamp) 
         subject=inputs.subject,
         verdict=verdict,
         mode=settings.mode,
-        reasons=(*reasons, *_context(calibration, scoring), *_without_effect(inputs.notes)),
+        reasons=(
+            *reasons,
+            *_context(calibration, scoring),
+            *_resembles(near),
+            *_without_effect(inputs.notes),
+        ),
         next_action=_next_action(verdict, reasons, inputs.subject.environment),
         evidence=tuple(_brief(item) for item in evidence),
         advice=advice,
         models=inputs.models,
         policy=policy,
-        outputs=_outputs(verdict, value, scored, signals, named, calibration, comparison, inputs, scoring),
+        outputs=_outputs(verdict, value, scored, signals, named, calibration, comparison, inputs, scoring)
+        | {"costs": _priced(scored, verdict, calibration, scoring, bool(standing))},
         decided_at=stamp.at,
         producer=stamp.producer,
     )
@@ -158,6 +165,29 @@ def _context(calibration: Calibration, scoring: Scoring) -> list[Reason]:
         f"{100 * (bad or 0):.1f}% of those bad; the {budget} bounds promoted and bad together"
     )
     return [Reason(code="calibration", text=text)]
+
+
+def _resembles(near: Sequence[Past]) -> list[Reason]:
+    """The past artifacts most like this one that were followed by trouble, by name."""
+    bad = [item for item in near if item.label == "bad"]
+    if not bad:
+        return []
+    shown = ", ".join(f"{item.digest[:19] or 'one'} of {item.at[:10] or 'unknown date'}" for item in bad[:3])
+    more = f" and {len(bad) - 3} more" if len(bad) > 3 else ""
+    text = f"{len(bad)} of the {len(near)} past artifacts most like this one turned out bad: {shown}{more}"
+    return [Reason(code="like-past-incidents", text=text)]
+
+
+def _priced(
+    scored: Score, verdict: str, calibration: Calibration, scoring: Scoring, vetoed: bool
+) -> dict[str, Any]:
+    """What policy's costs say; nothing about an artifact with a veto, of which the model knows nothing."""
+    told = {} if vetoed else explained(scored.probability, scoring.costs)
+    lines = [
+        sentence(told, scored.probability, verdict) if told else "",
+        of_threshold(calibration.auto_share, calibration.bad_if_auto, scoring.costs),
+    ]
+    return told | {"explained": [line for line in lines if line]}
 
 
 def _without_effect(notes: Sequence[Reason]) -> list[Reason]:

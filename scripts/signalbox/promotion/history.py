@@ -74,6 +74,7 @@ def _past(made: Mapping[str, Any], label: Label) -> Past:
         auto=made.get("verdict") == "auto-promote",
         score=float(score) if isinstance(score, (int, float)) else 0.0,
         at=str(made.get("decided_at", "")),
+        digest=_digest(made),
     )
 
 

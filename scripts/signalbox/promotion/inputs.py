@@ -14,7 +14,8 @@ Label = Literal["clean", "bad", "unknown"]
 class Past(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One earlier artifact: its signals as they were scored, what came of it, and whether it went by itself.
 
-    ``unknown`` covers immature, never learned and rejected by a reviewer; it counts as bad.
+    ``unknown`` covers immature, never learned and rejected by a reviewer; it counts as bad. ``digest`` is
+    only shown.
     """
 
     features: dict[str, float] = {}
@@ -22,6 +23,7 @@ class Past(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     auto: bool = False
     score: float = 0.0
     at: str = ""
+    digest: str = ""
 
 
 class Waiver(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

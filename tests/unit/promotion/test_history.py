@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from signalbox.promotion import past_of
@@ -66,6 +66,7 @@ RECORDS = st.recursive(
 ).filter(lambda value: isinstance(value, dict))
 
 
+@settings(max_examples=40)
 @given(st.lists(RECORDS, max_size=4), st.lists(RECORDS, max_size=4))
 def test_records_of_any_shape_are_read_without_harm(decisions: list[Any], outcomes: list[Any]) -> None:
     past = past_of(decisions, outcomes)

@@ -61,8 +61,8 @@ def test_a_benchmark_that_changes_its_names_is_refused() -> None:
 
 def test_processor_time_does_not_count_waiting(tmp_path: Path) -> None:
     side = Side(name="baseline", commit="", folder=tmp_path)
-    sleeps = [sys.executable, "-I", "-S", "-c", "import time; time.sleep(1.5)"]
+    sleeps = [sys.executable, "-I", "-S", "-c", "import time; time.sleep(0.6)"]
     told = command_runner(sleeps, default_environ(), 60, cpu=True)(side)["command"]
     waited = command_runner(sleeps, default_environ(), 60)(side)["command"]
     assert 0 < told < waited
-    assert waited >= 1.5
+    assert waited >= 0.6
