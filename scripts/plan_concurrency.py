@@ -14,6 +14,7 @@ from signalbox.errors import InputError
 
 if TYPE_CHECKING:
     from signalbox.concurrency.decide import QueueFact
+    from signalbox.concurrency.learned import Learned
 
 EXAMPLES = """
 examples:
@@ -40,6 +41,8 @@ def run(context: Context) -> Result:
     durations, collect = _history(context.args.history, problems)
     plan = _plan(context.args.plan)
     minutes = {name: suite.minutes for name, suite in settings.suites.items()}
+    learned = _learned(context)
+    durations = {test: seconds * learned.factor for test, seconds in durations.items()}
     asked = work_of(plan, durations, max_runners or settings.concurrency.max_runners, minutes)
     if len(settings.modules) > 256:
         raise InputError(
@@ -58,6 +61,7 @@ def run(context: Context) -> Result:
             for name, module in settings.modules.items()
         ),
         queue=_queue(context),
+        learned=learned,
         max_runners=max_runners,
         plan=Path(context.args.plan).name if context.args.plan else "",
         history=Path(context.args.history).name if context.args.history else "",
@@ -77,7 +81,12 @@ def run(context: Context) -> Result:
         for name, data in files.items():
             write_atomic(Path(context.args.shards_out) / name, data)
         outputs["shards-sha256"] = sha256_hex(files["shards.json"])
+    if context.args.metrics_out:
+        from signalbox.concurrency.metrics import exposition
+
+        write_atomic(Path(context.args.metrics_out), exposition(decision).encode())
     outputs |= {
+        "runner": settings.concurrency.runner,
         "matrix": json.dumps(matrix, separators=(",", ":")),
         "concurrency_matrix": json.dumps(build, separators=(",", ":")),
         "runners": str(decision.outputs["runners"]),
@@ -85,6 +94,18 @@ def run(context: Context) -> Result:
         "pytest": str(any(entry["tests"] for entry in matrix["include"])).lower(),
     }
     return Result(decision=decision, inputs=inputs, blocks=blocks(inputs, decision), outputs=outputs)
+
+
+def _learned(context: Context) -> Learned:
+    """What the ledger's runs teach; nothing of what a fork's run wrote."""
+    from signalbox.concurrency.learned import Learned, history, learn
+    from signalbox.ledger import open_ledger
+
+    url = context.args.ledger or context.policy.settings.ledger.url
+    ledger = open_ledger(url, repo=context.repo) if url else None
+    if ledger is None or not ledger.exists():
+        return Learned()
+    return learn(history(entry.data for entry in ledger.outcomes().entries if entry.trusted))
 
 
 def named(matrix: dict[str, Any], files: Mapping[str, bytes], commit: str) -> dict[str, Any]:
@@ -207,6 +228,9 @@ def main() -> int:
     command.option("--max-runners", metavar="N", help="at most so many runners (default: the policy's)")
     command.option(
         "--shards-out", metavar="DIR", help="write one file of pytest arguments per shard, and shards.json"
+    )
+    command.option(
+        "--metrics-out", metavar="FILE", help="write the demand as Prometheus metrics, for KEDA and its like"
     )
     command.option("--sha", metavar="COMMIT", help="the commit the tests will run on (default: the run's)")
     return command.run(run)

@@ -57,6 +57,7 @@ CRDS = {
     "argo": (*ARGO, "manifests/crds/*-crd.yaml"),
     "flagger": (*FLAGGER, "artifacts/flagger/crd.yaml"),
     "gateway": ("sigs.k8s.io/gateway-api", "v1.4.0", "config/crd/standard/*_httproutes.yaml"),
+    "keda": ("github.com/kedacore/keda/v2", "v2.17.2", "config/crd/bases/keda.sh_scaledobjects.yaml"),
     "istio": ("istio.io/api", "v1.27.3", "kubernetes/customresourcedefinitions.gen.yaml"),
 }
 

@@ -96,10 +96,13 @@ def test_selection_comments_where_it_may(runner, changed, github):
 def test_the_plan_asks_the_queue_or_says_that_it_could_not(runner, changed, github, queue, token, says):
     waiting = [{"name": f"job {n}", "status": "queued", "conclusion": None} for n in range(3)]
     github.add_run("acme/shop", waiting, status="queued", conclusion=None)
-    inputs = {"queue": queue, "github-token": token}
-    run = runner.use(changed, "plan-concurrency", inputs, permissions={"actions": "read"})
+    inputs = {"queue": queue, "github-token": token, "metrics-out": "demand.prom"}
+    after = [{"run": "cat demand.prom"}]
+    run = runner.use(changed, "plan-concurrency", inputs, permissions={"actions": "read"}, after=after)
     assert run.code == 0, run.explain()
     assert says in run.log
+    assert 'signalbox_runners_wanted{repository="acme/shop",runner="ubuntu-latest"} ' in run.log
+    assert run.outputs("used")["runner"] == "ubuntu-latest"
 
 
 def test_the_monitor_takes_its_objectives_from_its_inputs(runner, repository, tmp_path):

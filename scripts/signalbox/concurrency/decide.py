@@ -17,6 +17,7 @@ from signalbox.config import Settings
 from signalbox.config.concurrency import MATRIX_LIMIT, Concurrency
 from signalbox.decision import Decision, PolicyRef, Reason, Stamp
 
+from .learned import explain
 from .model import Inputs, ModuleWork, QueueFact, Work
 from .packing import Piece, makespan, pack, quantile
 
@@ -30,7 +31,7 @@ def decide(inputs: Inputs, settings: Settings, policy: PolicyRef, stamp: Stamp) 
     """Choose the number of runners and what runs on each."""
     prices = _prices(inputs, settings)
     reasons = _assumptions(inputs, prices)
-    waiting = _queue_minutes(inputs.queue, prices)
+    waiting = _queue_minutes(inputs, prices)
     work, costs, best = _cheapest(inputs.work, prices, waiting)
     split = any(w.parts for w in inputs.work)
     if split:
@@ -74,6 +75,8 @@ def decide(inputs: Inputs, settings: Settings, policy: PolicyRef, stamp: Stamp) 
             "matrix": {"include": matrix},
             "concurrency_matrix": {"include": build},
             "runners": len(matrix),
+            "runner": settings.concurrency.runner,
+            "waiting": inputs.queue.jobs,
             "prewarm": [entry["module"] for entry in build if entry["prewarm"]],
             "costs": costs,
             "split": split,
@@ -85,12 +88,20 @@ def decide(inputs: Inputs, settings: Settings, policy: PolicyRef, stamp: Stamp) 
 
 def _prices(inputs: Inputs, settings: Settings) -> Concurrency:
     prices = settings.concurrency
-    if inputs.collect_seconds is not None:
+    learned = inputs.learned
+    if learned.ceiling is not None:
+        # More jobs than runners would only wait for one another, each with its own setting up.
+        most = max(1, min(prices.max_runners, learned.ceiling))
+        prices = msgspec.structs.replace(prices, max_runners=most)
+    if learned.setup_minutes is not None:
+        prices = msgspec.structs.replace(prices, setup_minutes=learned.setup_minutes)
+    elif inputs.collect_seconds is not None:
         minutes = prices.setup_minutes + inputs.collect_seconds / 60
         prices = msgspec.structs.replace(prices, setup_minutes=minutes)
     if inputs.max_runners is None:
         return prices
-    return msgspec.structs.replace(prices, max_runners=inputs.max_runners)
+    most = min(inputs.max_runners, learned.ceiling or inputs.max_runners)
+    return msgspec.structs.replace(prices, max_runners=most)
 
 
 def _cheapest(
@@ -125,7 +136,7 @@ def table(pieces: Sequence[Piece], prices: Concurrency, queue_minutes: float) ->
         billed = sum(
             math.ceil(round(prices.setup_minutes + sum(p.seconds for p in shard) / 60, 9)) for shard in packed
         )
-        cost = prices.wait_minute_value * minutes + prices.runner_minute_price * billed
+        cost = prices.wait_minute_value * minutes + prices.minute_price * billed
         rows.append(
             {
                 "runners": runners,
@@ -146,18 +157,23 @@ def _assumptions(inputs: Inputs, prices: Concurrency) -> list[Reason]:
         text = f"how many jobs wait for runners is not known, so none is assumed{why}"
         reasons.append(Reason(code="queue-assumed", text=text, effect=ASSUMED))
     else:
-        minutes = _queue_minutes(inputs.queue, prices)
+        minutes = _queue_minutes(inputs, prices)
         text = f"{inputs.queue.jobs} jobs wait for runners, about {minutes:.1f} minutes"
         reasons.append(Reason(code="queue", text=text, sources=(inputs.queue.source,)))
+    if told := explain(inputs.learned):
+        reasons.append(Reason(code="learned", text=told))
     if inputs.work and not any(work.seconds is not None for work in inputs.work):
         text = f"no duration is recorded; each piece counts as {prices.default_test_seconds:g} s"
         reasons.append(Reason(code="no-history", text=text, effect=ASSUMED))
     return reasons
 
 
-def _queue_minutes(queue: QueueFact, prices: Concurrency) -> float:
-    """Waiting jobs are served by all runners there are, each busy for a job's usual minutes."""
-    return (queue.jobs or 0) * prices.usual_job_minutes / prices.max_runners
+def _queue_minutes(inputs: Inputs, prices: Concurrency) -> float:
+    """As earlier runs waited; else all runners there are serve the waiting jobs, a usual job's time each."""
+    jobs, learned = inputs.queue.jobs or 0, inputs.learned
+    if learned.wait_base is not None:
+        return learned.wait_base + learned.wait_per_job * jobs
+    return jobs * prices.usual_job_minutes / prices.max_runners
 
 
 def _pieces(work: Sequence[Work], prices: Concurrency) -> list[Piece]:

@@ -75,6 +75,21 @@ def learn(observed: Sequence[Observed]) -> Learned:
     )
 
 
+def explain(learned: Learned) -> str:
+    """One sentence; empty where nothing was learned."""
+    told = []
+    if learned.ceiling is not None:
+        told.append(f"never more than {learned.ceiling} runners worked at once")
+    if learned.wait_base is not None:
+        more = f"{learned.wait_per_job:.2f} more for each that waits before it"
+        told.append(f"a job waits {learned.wait_base:.1f} minutes and {more}")
+    if learned.setup_minutes is not None:
+        told.append(f"setting up takes {learned.setup_minutes:.1f} minutes")
+    if learned.factor != 1.0:
+        told.append(f"tests take {learned.factor:.2f} times what was recorded")
+    return f"from the last {learned.runs} runs: {'; '.join(told)}" if told else ""
+
+
 def predict(runs: Sequence[float]) -> float:
     """The next duration of one test from its earlier ones, oldest first: the mean of the last five.
 
@@ -130,7 +145,7 @@ def history(records: Iterable[Mapping[str, Any]]) -> list[Observed]:
 def _cost(shard_seconds: Sequence[float], prices: Concurrency) -> float:
     minutes = [prices.setup_minutes + seconds / 60 for seconds in shard_seconds]
     billed = sum(math.ceil(round(m, 9)) for m in minutes)
-    return prices.wait_minute_value * max(minutes, default=0.0) + prices.runner_minute_price * billed
+    return prices.wait_minute_value * max(minutes, default=0.0) + prices.minute_price * billed
 
 
 def _setup(run: Observed) -> float | None:

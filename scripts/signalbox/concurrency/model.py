@@ -6,6 +6,8 @@ import msgspec
 
 from signalbox.decision import Evidence, Subject
 
+from .learned import Learned
+
 
 class Work(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What is to be run on one runner as a whole. ``seconds`` is None when nobody has measured it;
@@ -46,7 +48,8 @@ class QueueFact(msgspec.Struct, frozen=True, kw_only=True):
 class Inputs(msgspec.Struct, frozen=True, kw_only=True):
     """Everything the plan was made from. ``rest`` are paths of which every test runs, known or not; ``full``
     says that every test of the project runs, so that a recording of all shards is one of the whole;
-    ``collect_seconds`` is what pytest takes before its first test, None where nobody measured it."""
+    ``collect_seconds`` is what pytest takes before its first test, None where nobody measured it;
+    ``learned`` is what earlier runs taught."""
 
     subject: Subject
     work: tuple[Work, ...] = ()
@@ -55,6 +58,7 @@ class Inputs(msgspec.Struct, frozen=True, kw_only=True):
     collect_seconds: float | None = None
     modules: tuple[ModuleWork, ...] = ()
     queue: QueueFact = QueueFact()
+    learned: Learned = Learned()
     max_runners: int | None = None
     plan: str = ""
     history: str = ""

@@ -29,7 +29,11 @@ class Concurrency(Section, frozen=True, kw_only=True):
     setup_minutes: NotNegative = 1.5
     """What a job takes before its first test, until that was measured."""
     runner_minute_price: NotNegative = 0.006
-    """Price of a runner's minute; minutes are paid whole."""
+    """Price of a minute on a runner that ``prices`` does not name; minutes are paid whole."""
+    runner: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")] = "ubuntu-latest"
+    """The label of the runners that tests run on; for ARC the name of the scale set."""
+    prices: dict[str, NotNegative] = msgspec.field(default_factory=dict)
+    """Label of a runner → price of its minute."""
     wait_minute_value: NotNegative = 1.0
     """What a minute of people's waiting is worth, in the same currency."""
     usual_job_minutes: Positive = 3.0
@@ -38,3 +42,8 @@ class Concurrency(Section, frozen=True, kw_only=True):
     """A test's duration while none is recorded."""
     prewarm_slowest: AtLeastOne = 3
     """So many of the slowest modules are named, whose caches are worth warming."""
+
+    @property
+    def minute_price(self) -> float:
+        """What a minute costs on the runners that the tests run on."""
+        return self.prices.get(self.runner, self.runner_minute_price)

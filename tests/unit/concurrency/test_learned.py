@@ -6,8 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from signalbox.concurrency.decide import Inputs, QueueFact, Work, decide
 from signalbox.concurrency.learned import LEAST, Learned, Observed, history, learn, predict, regret
+from signalbox.concurrency.metrics import exposition
+from signalbox.config import Settings
 from signalbox.config.concurrency import Concurrency
+from signalbox.decision import PolicyRef, Stamp, Subject
 
 PRICES = Concurrency(setup_minutes=1.0, runner_minute_price=0.1, wait_minute_value=1.0, max_runners=50)
 
@@ -99,3 +103,45 @@ def test_a_ledgers_records_are_read_in_order_and_hostile_ones_left_out():
     first = {"observed_at": "2026-01-01T00:00:00Z", "facts": {"observed": {"waiting": 1}}}
     bad = [{}, {"facts": 3}, {"facts": {"observed": {"jobs": [["x"]]}}}, {"facts": {"observed": {}}}]
     assert [one.waiting for one in history([good, *bad, first])] == [1, 2]
+
+
+def decided(learned, jobs=10, max_runners=None, **prices):
+    work = tuple(Work(name=f"t{i}", seconds=600.0) for i in range(12))
+    queue = QueueFact(jobs=jobs, source="test")
+    inputs = Inputs(
+        subject=Subject(repository='a"b/c'), work=work, queue=queue, learned=learned, max_runners=max_runners
+    )
+    settings = Settings(concurrency=Concurrency(**prices))
+    stamp = Stamp(id="i", at="2026-01-01T00:00:00Z", producer="test")
+    return decide(inputs, settings, PolicyRef(sha256="0" * 64), stamp)
+
+
+def test_a_plan_asks_for_no_more_runners_than_there_ever_were():
+    assert decided(Learned()).outputs["runners"] == 12
+    assert decided(Learned(runs=9, ceiling=4)).outputs["runners"] == 4
+    assert decided(Learned(runs=9, ceiling=4), max_runners=3).outputs["runners"] == 3
+    assert decided(Learned(runs=9, ceiling=4), max_runners=9).outputs["runners"] == 4
+
+
+def test_learned_waiting_and_setting_up_stand_for_the_policys_guesses():
+    learned = Learned(runs=9, wait_base=2.0, wait_per_job=0.5, setup_minutes=4.0)
+    [row] = [row for row in decided(learned).outputs["costs"] if row["runners"] == 12]
+    assert row["minutes"] == pytest.approx(2.0 + 5.0 + 4.0 + 10.0)
+    told = [reason.text for reason in decided(learned).reasons if reason.code == "learned"]
+    assert told == [
+        "from the last 9 runs: a job waits 2.0 minutes and 0.50 more for each that waits before it; "
+        "setting up takes 4.0 minutes"
+    ]
+
+
+def test_the_price_is_that_of_the_runners_that_are_used():
+    cheap = decided(Learned(), runner="big", prices={"big": 99.0, "other": 0.0})
+    assert cheap.outputs["runners"] == 1, "nothing is worth that"
+    assert cheap.outputs["runner"] == "big"
+
+
+def test_the_demand_as_metrics():
+    text = exposition(decided(Learned()))
+    assert 'signalbox_runners_wanted{repository="a\\"b/c",runner="ubuntu-latest"} 12\n' in text
+    assert "signalbox_jobs_waiting{" in text
+    assert "signalbox_jobs_waiting{" not in exposition(decided(Learned(), jobs=None)), "unknown is no zero"
