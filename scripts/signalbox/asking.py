@@ -99,7 +99,7 @@ def _compare(root: Path) -> Any:
             edit = compare(found[old], found[new], unpack_starts(starts))
         except ValueError:
             return None
-        return None if edit is None else (edit.blocks, edit.symbols, edit.import_time)
+        return None if edit is None else (edit.blocks, edit.symbols, edit.import_time, edit.resumed)
 
     return compared
 

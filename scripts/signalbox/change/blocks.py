@@ -4,8 +4,8 @@ A recording knows a file by the positions at which its blocks begin. Here the ol
 are parsed and compared statement by statement; every difference is given to the block that must have
 been executed for the difference to matter. The rule that makes this safe: a test that executed no
 changed block runs through the new file exactly as it ran through the old one. Where a difference
-reaches further than the place it stands at (a name that becomes local, a generator that is resumed, a
-signature, a docstring), the blocks it reaches are taken as well.
+reaches further than the place it stands at (a name that becomes local, a signature, a docstring), the blocks
+it reaches are taken as well; and so is whoever goes on with a generator or coroutine that somebody else began.
 """
 
 from __future__ import annotations
@@ -28,11 +28,16 @@ Position = tuple[int, int]
 
 class Edit(msgspec.Struct, frozen=True):
     """What changed in a file: numbers of recorded blocks, the names of functions and classes, and
-    whether code is touched that runs when the module is imported."""
+    whether code is touched that runs when the module is imported.
+
+    ``resumed``: for each changed generator or coroutine its first block, and all others. Who executed some of
+    the others and not the first went on with one that was begun elsewhere, and is reached by any change of it.
+    """
 
     blocks: frozenset[int]
     symbols: tuple[str, ...]
     import_time: bool
+    resumed: tuple[tuple[int, frozenset[int]], ...] = ()
 
 
 def compare(old: bytes, new: bytes, starts: Sequence[Position]) -> Edit | None:
@@ -50,7 +55,10 @@ def compare(old: bytes, new: bytes, starts: Sequence[Position]) -> Edit | None:
     if not fits:
         return None
     return Edit(
-        frozenset(comparison.changed), tuple(sorted(comparison.symbols))[:200], comparison.import_time
+        frozenset(comparison.changed),
+        tuple(sorted(comparison.symbols))[:200],
+        comparison.import_time,
+        tuple(comparison.resumed),
     )
 
 
@@ -62,6 +70,7 @@ class _Comparison:
         self.changed: set[int] = set()
         self.symbols: set[str] = set()
         self.import_time = False
+        self.resumed: list[tuple[int, frozenset[int]]] = []
         self.fits = True
         self._names: list[str] = []
         self._in_function = 0
@@ -98,6 +107,14 @@ class _Comparison:
             for inner in suite:
                 self.changed.add(self._block[id(inner)])
                 self._mark_below(inner)
+
+    def _blocks_of(self, suite: list[ast.stmt]) -> Iterator[int]:
+        """The blocks of statements that run in one frame."""
+        for statement in suite:
+            yield self._block[id(statement)]
+            if not isinstance(statement, _SCOPES):
+                for inner in _suites(statement):
+                    yield from self._blocks_of(inner)
 
     # comparing
 
@@ -185,11 +202,16 @@ class _Comparison:
                 resumable = isinstance(old, ast.AsyncFunctionDef) or any(
                     isinstance(n, _RESUMES) for n in (*_own(old), *_own(new))
                 )
-                if resumable or _locals(old) != _locals(new):
+                before, after = _code(old.body), _code(new.body)
+                if resumable and before:
+                    entry = self._block[id(before[0])]
+                    later = frozenset(self._blocks_of(before)) - {entry}
+                    if later:
+                        self.resumed.append((entry, later))
+                if _locals(old) != _locals(new):
                     self.symbols.add(".".join(self._names))
                     self._mark_below(old)
                     return
-                before, after = _code(old.body), _code(new.body)
                 if before and after:
                     self._suite(before, after)
                 else:

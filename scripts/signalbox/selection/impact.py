@@ -13,8 +13,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 import msgspec
 
 Blocks = frozenset[int]
-Compare = Callable[[str, str, str, bytes], tuple[Blocks, tuple[str, ...], bool] | None]
-"""(path, old blob, new blob, packed starts) → (changed blocks, symbols, import time); None: all of it."""
+Resumed = tuple[tuple[int, Blocks], ...]
+Compare = Callable[[str, str, str, bytes], tuple[Blocks, tuple[str, ...], bool, Resumed] | None]
+"""(path, old blob, new blob, packed starts) → (changed blocks, symbols, import time, resumed); None: all of it.
+
+``resumed``: (first block, other blocks) of changed generators; who executed others without the first went on
+with one that was begun elsewhere, and counts as changed.
+"""
 
 
 class Touched(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,12 +84,16 @@ class Impact:
             yield from self._whole(path, "changed", f"{path} is changed")
             return
         yield from self._readers(path, "changed")
-        blocks, symbols, import_time = edit
+        blocks, symbols, import_time, resumed = edit
         if not blocks:
             yield Touched(code="no-code", path=path, text=f"{path}: no statement is changed", tests=())
             return
-        mask = sum(1 << block for block in blocks)
-        tests = self._closure(self._executed(file, mask))
+        nodes = self._executed(file, sum(1 << block for block in blocks))
+        for entry, others in resumed:
+            nodes |= self._executed(file, sum(1 << block for block in others)) - self._executed(
+                file, 1 << entry
+            )
+        tests = self._closure(nodes)
         where = ", ".join(symbols[:4]) + (" …" if len(symbols) > 4 else "")
         if import_time:
             text = f"{path}: code that runs at import is changed ({where})"

@@ -9,7 +9,7 @@ from signalbox.change import Edit, compare
 
 add()
 
-from pytest_signalbox.probes import instrument  # noqa: E402
+from pytest_signalbox.rewrite import instrument  # noqa: E402
 
 SOURCE = '''"""Module."""
 from __future__ import annotations
@@ -59,7 +59,8 @@ CASES = {
     "a class attribute": ("K = 1", "K = 2", {21}, True),
     "a new method": ("    def m(self)", "    def k(self):\n        pass\n    def m(self)", {21}, True),
     "a function deleted": ("    def n(self): return 2\n", "", {21, 24}, True),
-    "anything in a generator": ("w = 1", "w = 2", {26, 27, 28}, False),
+    "a line of a generator": ("w = 1", "w = 2", {28}, False),
+    "a name that becomes local in a generator": ("w = 1", "LIMIT = 1", {26, 27, 28}, False),
     "an import": ("import os", "import os.path", {3}, True),
     "a comment": ("LIMIT = 3", "LIMIT = 3  # three", set(), False),
     "blank lines above": ("def f(a)", "\n\n\ndef f(a)", set(), False),
@@ -80,6 +81,16 @@ def test_an_edit_changes_these_blocks(name: str):
     found, changed = edit(SOURCE.replace(old, new, 1))
     assert changed == expected
     assert found.import_time is at_import
+
+
+def test_who_resumes_a_generator_it_did_not_start_is_reached_by_any_change_of_it():
+    """From the first block on it ran elsewhere: what it holds by now may differ."""
+    _, starts = instrument(SOURCE.encode(), "s.py")
+    found, _ = edit(SOURCE.replace("w = 1", "w = 2"))
+    ((entry, later),) = found.resumed
+    assert starts[entry][0] == 26
+    assert {starts[block][0] for block in later} == {27, 28}
+    assert edit(SOURCE.replace("b = 2", "b = 3"))[0].resumed == ()
 
 
 def test_symbols_are_named():
