@@ -174,7 +174,7 @@ def _watch(context: Context, inputs: Inputs, rules: Rollout) -> Inputs:
     from signalbox.rollout.observe import Blind, Source
     from signalbox.rollout.progress import Journal, announcer
     from signalbox.rollout.serve import Board, serving
-    from signalbox.rollout.state import Audit
+    from signalbox.rollout.state import Audit, held_traffic
     from signalbox.rollout.traffic import open_traffic
     from signalbox.rollout.watching import watch_only
     from signalbox.signals.http import new_session
@@ -212,6 +212,7 @@ def _watch(context: Context, inputs: Inputs, rules: Rollout) -> Inputs:
                 new_session=lambda: stack.enter_context(new_session()),
                 environ=context.environ,
                 folder=Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="signalbox-"))),
+                wait=clock.pause,
             )
             engine = Engine(traffic, source, clock)
         board = None
@@ -227,6 +228,7 @@ def _watch(context: Context, inputs: Inputs, rules: Rollout) -> Inputs:
         if not inputs.moves or engine is None:
             parts: dict[str, Any] = {"source": source, "engine": engine, "journal": journal, "clock": clock}
             return watch_only(inputs, policy, new_id=_new_id, stays=board is not None, **parts)
+        stack.enter_context(held_traffic(args.traffic, Path(tempfile.gettempdir())))
         file = stack.enter_context(_state(context, inputs, clock, stack))
         if sweeping:
             from signalbox.rollout.sweep import sweep

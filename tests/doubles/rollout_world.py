@@ -79,9 +79,10 @@ class World:
         self._pass(max(0.0, seconds))
         return False
 
-    def pause(self, seconds: float) -> None:
+    def pause(self, seconds: float) -> bool:
         self.touch()
         self._pass(seconds)
+        return self.stop_at is not None and self.operations >= self.stop_at
 
     def _pass(self, seconds: float) -> None:
         self.time += seconds

@@ -12,6 +12,8 @@ from doubles.rollout_rig import (
     DIGEST,
     POLICY,
     ROOT,
+    Load,
+    Rig,
     environment,
     proxy_rig,
     proxy_share,
@@ -190,6 +192,49 @@ def test_a_stopped_monitor_freezes_the_traffic_and_says_so(tmp_path, number):
     assert rig.events("end")[-1]["ending"] == "interrupted"
 
 
+def test_stopped_while_its_signals_hang_it_ends_within_the_seconds_that_actions_leaves(tmp_path):
+    """SIGINT, 7.5 s later SIGTERM, 2.5 s later SIGKILL; an adapter that cannot count asks the signals too."""
+    rig = Rig(tmp_path)
+    script = tmp_path / "traffic.sh"
+    script.write_text(
+        '#!/bin/sh\ncd "$(dirname "$0")"\n'
+        'if [ "$1" = set ]; then echo "{\\"canary\\": $3, \\"baseline\\": $5}" > said; fi\n'
+        'cat said 2>/dev/null || echo \'{"canary": 0, "baseline": 100}\'\n'
+    )
+    script.chmod(0o755)
+    rig.traffic = f"command:{script}"
+    with (
+        service(tmp_path, "canary") as (rig.canary, canary),
+        service(tmp_path, "baseline") as (rig.baseline, baseline),
+        Load(rig.canary, 20, clients=1),
+        Load(rig.baseline, 80, clients=1),
+        rig.start() as monitor,
+    ):
+        wait_for(lambda: rig.events("look"), what="a look")
+        for one in (canary, baseline):
+            one.send_signal(signal.SIGSTOP)
+        wait_for(lambda: rig.events("look")[-1]["look"].get("state") == "timeout", 20, "a look that hangs")
+        monitor.send_signal(signal.SIGINT)
+        said = monitor.communicate(timeout=9)[0].decode()
+        for one in (canary, baseline):
+            one.send_signal(signal.SIGCONT)
+    assert monitor.returncode == 3, said
+    assert "frozen" in said
+    assert rig.verdict()["outputs"]["ending"] == "interrupted"
+
+
+def test_two_monitors_of_one_proxy_exclude_each_other_whatever_their_state_files(tmp_path):
+    with proxy_rig(tmp_path) as rig, rig.start():
+        wait_for(lambda: rig.events("look"), what="a look")
+        state, rig.state = rig.state, tmp_path / "other.json"
+        second = rig.run(slices="40,100")
+        assert second.returncode == 2, second.stderr
+        assert "another monitor holds this rollout" in second.stderr
+        assert proxy_share(rig) == 20
+        assert not rig.state.exists()
+        rig.state = state
+
+
 def test_a_restarted_or_vanished_canary_is_held_and_neither_promoted_nor_blamed(tmp_path):
     with proxy_rig(tmp_path) as rig:
         (tmp_path / "repo" / ".github").mkdir(parents=True)
@@ -257,8 +302,6 @@ def test_bad_input_is_refused_before_any_traffic_moves(tmp_path, wrong, said):
             f'#!/bin/sh\necho "$@" >> {tmp_path}/asked\necho \'{{"canary": 0, "baseline": 100}}\'\n'
         )
         script.chmod(0o755)
-        from doubles.rollout_rig import Rig
-
         rig = Rig(tmp_path)
         rig.canary, rig.baseline, rig.traffic = port, other, f"command:{script}"
         done = rig.run(*wrong)

@@ -22,8 +22,8 @@ class Clock(Protocol):
     def wait(self, seconds: float) -> bool:
         """Let time pass; True, at once, if the monitor was told to stop."""
 
-    def pause(self, seconds: float) -> None:
-        """Let time pass, come what may: for what must be finished."""
+    def pause(self, seconds: float) -> bool:
+        """Let time pass, come what may: for what must be finished. True if the monitor was told to stop."""
 
 
 class RealClock:
@@ -44,9 +44,12 @@ class RealClock:
         """Let time pass; True, at once, if ``stop`` is set."""
         return self._stop.wait(max(0.0, seconds))
 
-    def pause(self, seconds: float) -> None:
-        """Let time pass."""
-        time.sleep(seconds)
+    def pause(self, seconds: float) -> bool:
+        """Let time pass; True if ``stop`` is set by then (at once, if it is set meanwhile)."""
+        if self._stop.is_set():
+            time.sleep(seconds)
+            return True
+        return self._stop.wait(max(0.0, seconds))
 
 
 def at(seconds: float) -> str:

@@ -70,11 +70,14 @@ class Engine:
         Waits until enough requests were seen to tell, for a few seconds at most: the looks go on checking.
         """
         read_back = move(self._traffic, percent, tries=tries, wait=self._clock.pause)
-        wanted, share, total, waited = percent / 100, 0.0, 0, 0.0
+        wanted, share, total = percent / 100, 0.0, 0
         before: Routed | None = None
-        while waited < self._confirm_seconds:
-            self._clock.pause(_SETTLE_SECONDS)
-            waited += _SETTLE_SECONDS
+        # A source that is slow to answer counts against the same few seconds.
+        end = self._clock.monotonic() + self._confirm_seconds
+        while self._clock.monotonic() < end:
+            if self._clock.pause(_SETTLE_SECONDS):
+                # Told to stop: the order is in force, and there are seconds left to say so.
+                break
             after = self.routed()
             if after is None:
                 continue

@@ -65,6 +65,11 @@ def weight_at(rules: Rollout, index: int) -> float:
     return min(rules.slices[index], 100.0 - rules.control_share)
 
 
+def shares(rules: Rollout) -> tuple[float, ...]:
+    """Every share that going forward takes."""
+    return tuple(weight_at(rules, index) for index in range(len(rules.slices)))
+
+
 def has_control(rules: Rollout, index: int) -> bool:
     """Whether a concurrent baseline is left in slice ``index``."""
     return weight_at(rules, index) < 100

@@ -158,7 +158,8 @@ class Looker:
             return None, str(error)
 
     def _routed_since(self, found: Measured) -> tuple[int, int] | None:
-        if self._engine is None:
+        if self._engine is None or found.state in ("down", "timeout"):
+            # What does not answer is not asked a second time in one look.
             return found.routed
         before, self._routed = self._routed, self._engine.routed()
         if before is None or self._routed is None:

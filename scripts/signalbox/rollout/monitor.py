@@ -80,15 +80,23 @@ class Monitor:
                 raise Stop
             else:
                 self._go(state.slice)
-        except Stop:
-            self._journal.say("told to stop: traffic is frozen where it is; run me again to resume")
-            self._journal.event("interrupted", percent=self._now_state().percent)
-            self._finish(ending="interrupted")
-        except TrafficError as error:
-            self._journal.say(f"traffic: {error}")
-            self._journal.event("traffic-error", error=str(error))
-            self._finish(ending="frozen", problem=str(error))
+        except (Stop, TrafficError) as error:
+            self._broken_off(error)
         return self.inputs
+
+    def _broken_off(self, error: Stop | TrafficError) -> None:
+        problem = ""
+        if isinstance(error, TrafficError):
+            problem = str(error)
+            self._journal.say(f"traffic: {error}")
+            self._journal.event("traffic-error", error=problem)
+            # Told to stop in a step: it was not waited for any longer; the next run reads back where it is.
+            if self._now_state().phase != "stepping" or not self._clock.wait(0):
+                self._finish(ending="frozen", problem=problem)
+                return
+        self._journal.say("told to stop: traffic is frozen where it is; run me again to resume")
+        self._journal.event("interrupted", percent=self._now_state().percent)
+        self._finish(ending="interrupted", problem=problem)
 
     def _go(self, first: int) -> None:
         for index in range(first, len(self.rules.slices)):
@@ -113,6 +121,8 @@ class Monitor:
         self._save(phase="stepping", slice=index, percent=percent)
         self._journal.moved(self._engine.move(percent), f"slice {index + 1} of {len(self.rules.slices)}")
         self._save(phase="watching")
+        if self._clock.wait(0):
+            raise Stop
         last = self._judgement.last
         watched = last.since if last and last.slice == index else 0.0
         self._looker.begin(index, watched)
@@ -224,7 +234,7 @@ class Monitor:
             if resumes or digest in bad:
                 self._engine.read()
             else:
-                self._engine.check(_shares(self.rules))
+                self._engine.check(judge.shares(self.rules))
         except TrafficError as error:
             raise InputError(
                 "traffic cannot be steered, and nothing was moved", where="--traffic", why=str(error)
@@ -286,8 +296,3 @@ class Monitor:
         looks = tuple(self._journal.audit.looks(self._now_state().rollout))
         self.inputs = msgspec.structs.replace(self.inputs, looks=looks, **changes)
         self._journal.event("end", ending=self.inputs.ending, problem=self.inputs.problem)
-
-
-def _shares(rules: Rollout) -> tuple[float, ...]:
-    """Every share that going forward takes."""
-    return tuple(judge.weight_at(rules, index) for index in range(len(rules.slices)))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
+import hashlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import msgspec
 
@@ -45,41 +47,54 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     schema_version: int = 1
 
 
-class StateFile:
-    """The state of one deployment, held by one monitor at a time.
+@contextlib.contextmanager
+def held(lock: Path, what: str) -> Iterator[None]:
+    """Hold ``lock`` (advisory, flock) to the end of the block; it ends with the process, however that ends.
 
-    The lock is advisory (flock) on a file beside it and ends with the process, however it ends.
+    ``InputError`` says that another monitor holds ``what``.
     """
+    descriptor = -1
+    try:
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        flags = os.O_CREAT | os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
+        descriptor = os.open(lock, flags, 0o600)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise InputError(
+            "another monitor holds this rollout",
+            where=what,
+            fix="Wait for it, or end it: two monitors would pull the traffic in two directions.",
+        ) from None
+    except OSError as error:
+        raise InputError("the state cannot be locked", where=str(lock), why=error.strerror or "") from None
+    try:
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def held_traffic(url: str, folder: Path) -> contextlib.AbstractContextManager[None]:
+    """Hold the traffic at ``url`` on this machine, whatever state file a monitor was given."""
+    name = hashlib.sha256(url.encode()).hexdigest()[:16]
+    return held(folder / f"signalbox-{os.getuid()}-traffic-{name}.lock", url.partition("?")[0])
+
+
+class StateFile:
+    """The state of one deployment, held by one monitor at a time by a lock beside it."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._lock: int | None = None
+        self._held = contextlib.ExitStack()
 
-    def __enter__(self) -> StateFile:
-        lock = self.path.with_name(self.path.name + ".lock")
-        try:
-            lock.parent.mkdir(parents=True, exist_ok=True)
-            self._lock = os.open(lock, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o644)
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            self.__exit__(None, None, None)
-            raise InputError(
-                "another monitor holds this rollout",
-                where=str(self.path),
-                fix="Wait for it, or end it: two monitors would pull the traffic in two directions.",
-            ) from None
-        except OSError as error:
-            raise InputError(
-                "the state cannot be locked", where=str(lock), why=error.strerror or ""
-            ) from None
+    def __enter__(self) -> Self:
+        self._held.enter_context(held(self.path.with_name(self.path.name + ".lock"), str(self.path)))
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
+        self._held.close()
 
     def read(self) -> State | None:
         """The state, or None if there is none yet; ``InputError`` if it cannot be read."""

@@ -52,7 +52,10 @@ class Resource(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Cluster:
-    """One API server. ``session`` is a ``requests.Session`` of its own; ``timeout`` in seconds a request."""
+    """One API server. ``session`` is a ``requests.Session`` of its own; ``timeout`` in seconds a request.
+
+    ``wait`` lets time pass and says whether the monitor was told to stop.
+    """
 
     def __init__(
         self,

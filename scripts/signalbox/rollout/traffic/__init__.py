@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -33,11 +34,12 @@ def open_traffic(
     new_session: Callable[[], Any],
     environ: Mapping[str, str] | None = None,
     folder: Path | None = None,
+    wait: Callable[[float], object] = time.sleep,
 ) -> Traffic:
     """The adapter that ``url`` names; ``InputError`` says which forms there are.
 
     ``environ`` (KUBECONFIG, HOME) and ``folder`` (private, for a kubeconfig's certificates) are for the
-    adapters of a cluster.
+    adapters of a cluster, as is ``wait``, which lets time pass and says whether the monitor was told to stop.
     """
     kind, _, rest = url.partition(":")
     if kind == "proxy" and rest:
@@ -52,7 +54,7 @@ def open_traffic(
         return _haproxy(rest)
     if kind in kubernetes.OPTIONS and rest and folder is not None:
         return kubernetes.open_kubernetes(
-            kind, rest, new_session=new_session, environ=environ or {}, folder=folder
+            kind, rest, new_session=new_session, environ=environ or {}, folder=folder, wait=wait
         )
     raise InputError(f"{url!r} names no traffic adapter", where="--traffic", fix="The forms are:\n" + FORMS)
 

@@ -65,7 +65,9 @@ class ArgoRollout:
             except TrafficError:
                 # Also while it is between two weights: the reading after the write will say so.
                 pass
-            self._cluster.wait(_POLL_SECONDS)
+            if self._cluster.wait(_POLL_SECONDS) and percent > 0:
+                # Told to stop: the controller waits at the step that was ordered, and a retreat is finished.
+                return
             waited += _POLL_SECONDS
 
     def finish(self) -> None:

@@ -108,7 +108,9 @@ class Flagger:
         try:
             waited = 0.0
             while waited < seconds and not reached(found):
-                self._cluster.wait(_POLL_SECONDS)
+                if self._cluster.wait(_POLL_SECONDS) and gate != "rollback":
+                    # Told to stop: an open gate would let Flagger go on alone.
+                    break
                 waited += _POLL_SECONDS
                 found = self._cluster.get(self._resource)
         finally:

@@ -36,7 +36,13 @@ _NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 
 
 def open_kubernetes(
-    kind: str, rest: str, *, new_session: Callable[[], Any], environ: Mapping[str, str], folder: Path
+    kind: str,
+    rest: str,
+    *,
+    new_session: Callable[[], Any],
+    environ: Mapping[str, str],
+    folder: Path,
+    wait: Callable[[float], object],
 ) -> Traffic:
     """The adapter of ``kind`` for what follows it in the URL; ``InputError`` says what is missing."""
     from signalbox.rollout.kube.client import Cluster
@@ -44,7 +50,7 @@ def open_kubernetes(
 
     namespace, name, options = parse(kind, rest)
     access = find_access(environ, folder, context=options.get("context", ""))
-    cluster = Cluster(access, session=new_session())
+    cluster = Cluster(access, session=new_session(), wait=wait)
     if kind in ("httproute", "virtualservice"):
         from signalbox.rollout.traffic.weighted import http_route, virtual_service
 

@@ -70,7 +70,8 @@ class WeightedRoute:
         self._cluster.change(self._resource, lambda found: self._patch(found, percent))
         waited = 0.0
         while waited < self._settle_seconds and self._accepted(self._cluster.get(self._resource)):
-            self._cluster.wait(_POLL_SECONDS)
+            if self._cluster.wait(_POLL_SECONDS) and percent > 0:
+                return
             waited += _POLL_SECONDS
 
     def finish(self) -> None:
