@@ -5,7 +5,7 @@ are parsed and compared statement by statement; every difference is given to the
 been executed for the difference to matter. The rule that makes this safe: a test that executed no
 changed block runs through the new file exactly as it ran through the old one. Where a difference
 reaches further than the place it stands at (a name that becomes local, a signature, a docstring), the blocks
-it reaches are taken as well; and so is whoever goes on with a generator or coroutine that somebody else began.
+it reaches are taken as well, and whoever goes on with a generator or coroutine that somebody else began.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ class Edit(msgspec.Struct, frozen=True):
     """What changed in a file: numbers of recorded blocks, the names of functions and classes, and
     whether code is touched that runs when the module is imported.
 
-    ``resumed``: for each changed generator or coroutine its first block, and all others. Who executed some of
-    the others and not the first went on with one that was begun elsewhere, and is reached by any change of it.
+    ``resumed``: for each changed generator or coroutine its first block, and all others. Who executed some
+    of the others and not the first went on with one begun elsewhere, and is reached by any change of it.
     """
 
     blocks: frozenset[int]
