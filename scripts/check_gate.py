@@ -25,6 +25,7 @@ examples:
   check_gate.py --gate gate-5 --role qa-lead --approve ada --key ~/.ssh/id_ed25519 --digest sha256:… \\
       --nonce 4711 --approvals approvals.json      adds a signed approval to that file
   check_gate.py --lint                             what in the policy can hardly be meant
+  check_gate.py --lower-trust --ledger git:        level 0 for the agents whose work escaped into production
   check_gate.py --add-trailers MESSAGE --usage assisted --agents developer-agent --prompts docs/prompts/7.md
 
 Evidence is every file below --evidence: Signalbox's own records and decisions, and tools' reports that the
@@ -36,10 +37,10 @@ What is missing, stale, skipped or about something else is not_verified, and nev
 def run(context: Context) -> Result:
     """Gather, decide, show, tell."""
     args = context.args
-    if args.lint or args.add_trailers or args.approve:
+    if args.lint or args.add_trailers or args.approve or args.lower_trust:
         from signalbox.gates import tasks
 
-        return tasks.lint(context) if args.lint else tasks.other(context)
+        return tasks.other(context)
     from signalbox.gates.show import blocks
 
     if args.gate == "readiness":

@@ -80,6 +80,11 @@ def add_options(command: Takes) -> None:
     )
     add("--explain", help="show every line, why it is asked and who can answer it", **flag)
     add("--lint", help="only look at the policy", **flag)
+    add(
+        "--lower-trust",
+        help="only lower the trust of agents whose work escaped, by --ledger; --publish commits it",
+        **flag,
+    )
     add("--approve", metavar="PERSON", help="add that person's signed approval to --approvals instead")
     add("--reject", help="with --approve: say no", **flag)
     add("--role", metavar="NAME", help="with --approve: the role it is given in")

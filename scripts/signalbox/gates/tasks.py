@@ -49,8 +49,13 @@ def lint(context: Context) -> Result:
 
 
 def other(context: Context) -> Result:
-    """Write an approval, or add attribution to a commit's message."""
-    return _trailers(context) if context.args.add_trailers else _approve(context)
+    """Whatever is asked instead of a decision."""
+    args = context.args
+    if args.lint:
+        return lint(context)
+    if args.lower_trust:
+        return _lower(context)
+    return _trailers(context) if args.add_trailers else _approve(context)
 
 
 def entering(context: Context) -> Inputs:
@@ -122,6 +127,50 @@ def _document(name: str, convert: Callable[[Any], T], what: str) -> T:
         return convert(msgspec.json.decode(data))
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, TypeError, ValueError) as error:
         raise InputError(f"these are no {what}", where=name, why=str(error)[:300]) from None
+
+
+def _lower(context: Context) -> Result:
+    """Level 0 for agents whose work escaped: in the working tree, or by --publish on the default branch."""
+    from signalbox.gates import escaped
+    from signalbox.gates.history import commit_id
+    from signalbox.ledger import open_ledger
+
+    args, settings = context.args, context.policy.settings
+    url, e = args.ledger or settings.ledger.url, settings.environments
+    if not url:
+        raise InputError("there is no ledger to look for outcomes in", where="--ledger")
+    ledger = open_ledger(url, repo=context.repo, branch=settings.ledger.branch)
+    read = (ledger.decisions().entries, ledger.outcomes().entries) if ledger.exists() else ((), ())
+    decisions, outcomes = ([row.data for row in rows if row.trusted] for rows in read)
+    head = context.policy.ref.commit or commit_id(context.repo, "HEAD", "--repo")
+    found = escaped.escapes(decisions, outcomes, list(e.places)[-1])
+    data, why = escaped.lowered(context.repo, e, head, found)
+    lines = [f"{agent}: level 0, because of {reason}" for agent, reason in sorted(why.items())]
+    if why and settings.mode != "enforce":
+        lines.append("only observed: in mode enforce the trust file would say so")
+    elif why and args.publish:
+        _push(context, e.trust_file, head, data, lines)
+    elif why:
+        write_atomic(context.repo / e.trust_file, data)
+    text = "\n".join(lines) or f"nobody is lowered: {len(found)} escapes, none since the levels were given"
+    return Result(text=text, outputs={"lowered": " ".join(sorted(why))}, exit=PERMITS)
+
+
+def _push(context: Context, name: str, head: str, data: bytes, lines: list[str]) -> None:
+    """The trust file as one commit on the default branch, if it is still what was read."""
+    from signalbox.gates.history import file_at
+    from signalbox.github import GitHub
+
+    with GitHub.from_environ(context.environ) as client:
+        branch = client.default_branch()
+        if not isinstance(branch, str):
+            raise InputError("the default branch is not known", where="GitHub", why=branch.reason)
+        if client.contents(name, branch) != file_at(context.repo, head, name):
+            raise InputError("the trust file has changed since it was read", where=name, fix="Run it again.")
+        message = "\n".join(
+            ["Lower the trust of agents whose work escaped", "", *lines, "", "AI-Usage: none"]
+        )
+        client.append_files(branch, {name: data}, message)
 
 
 def _approve(context: Context) -> Result:

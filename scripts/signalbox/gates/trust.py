@@ -7,13 +7,15 @@ agents:
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import msgspec
 
 from signalbox.config.environments import Environments
-from signalbox.config.yaml_lines import load_with_lines
+from signalbox.config.yaml_lines import Lines, load_with_lines
+from signalbox.decision import format_time
 from signalbox.errors import InputError
 from signalbox.gates import trailers
 from signalbox.gates.history import Commit, file_at, run_git
@@ -69,13 +71,51 @@ def lowest(levels: dict[str, int], agents: Iterable[str]) -> int:
     return min((levels.get(agent, 0) for agent in agents), default=0)
 
 
-def lower(data: bytes, agent: str, reason: str) -> bytes:
-    """The trust file with ``agent`` at level 0; nobody need agree to that. Comments are not kept."""
+def lower(data: bytes, agent: str, reason: str, where: str = "trust file") -> bytes:
+    """The trust file with ``agent`` at level 0; nobody need agree to that. Other agents' lines stay."""
+    import json
+
+    _, lines = load_with_lines(data, where)
+    text = data.decode("utf-8-sig").splitlines(keepends=True)
+    start, end = _span(lines, agent, len(text))
+    said = " ".join(reason.split())
+    line = f"  {agent}: {{level: 0, lowered: {json.dumps(f'{_LOWERED_BY}: {said}'[:300])}}}\n"
+    shared = sum(at == start for place, at in lines.items() if len(place) == 2) > 1
+    if shared or lines.get(("agents",)) == start:
+        return _anew(data, agent, line)
+    return "".join([*text[: start - 1], line, *text[end - 1 :]]).encode()
+
+
+def _anew(data: bytes, agent: str, line: str) -> bytes:
+    """The whole file written again, for one whose agents share a line: then nobody vouches for the others."""
     import yaml
 
-    plain = yaml.safe_load(data) or {}
-    plain.setdefault("agents", {})[agent] = {"level": 0, "lowered": f"{_LOWERED_BY}: {reason}"[:300]}
-    return yaml.safe_dump(plain, sort_keys=True).encode()
+    plain = yaml.safe_load(data)
+    rest = {name: level for name, level in plain["agents"].items() if name != agent}
+    text = "agents:\n" + line
+    return (
+        text + "".join(f"  {name}: {yaml.safe_dump(v, default_flow_style=True)}" for name, v in rest.items())
+    ).encode()
+
+
+def _span(lines: Lines, agent: str, length: int) -> tuple[int, int]:
+    """The first line of an agent's entry, and the first that is no longer of it; both from 1."""
+    start = lines["agents", agent]
+    later = [line for place, line in lines.items() if len(place) == 2 and line > start]
+    return start, max(start + 1, min(later, default=length + 1))
+
+
+def written(repo: Path, e: Environments, commit: str, data: bytes) -> dict[str, str]:
+    """Agent → when its lines were last written, by git; empty for a working tree."""
+    if not commit or not data:
+        return {}
+    plain, lines = load_with_lines(data, e.trust_file)
+    found: dict[str, str] = {}
+    times = {line.number: line.at for line in _blame(repo, e.trust_file, commit)}
+    for agent in (plain or {}).get("agents") or {}:
+        start, end = _span(lines, agent, max(times, default=0))
+        found[agent] = max(times[number] for number in range(start, end) if number in times)
+    return found
 
 
 def _unfounded(agent: str, level: Level, e: Environments, agents: set[str]) -> str:
@@ -93,29 +133,55 @@ def _unfounded(agent: str, level: Level, e: Environments, agents: set[str]) -> s
     return ""
 
 
-def _refuse_agents(repo: Path, e: Environments, commit: str, data: bytes) -> None:
-    """Every line of the trust file was last written by a person, by git's own account of it."""
-    if not commit:
-        return  # a working tree: what is not committed has no author yet
-    name = e.trust_file
+class _Line(msgspec.Struct, frozen=True):
+    """One line of a file as git blames it: its number, the commit, its author, and when it was committed."""
+
+    number: int
+    id: str
+    author: str
+    at: str
+
+
+def _blame(repo: Path, name: str, commit: str) -> list[_Line]:
     text = run_git(repo, "blame", "--line-porcelain", commit, "--", name).decode("utf-8", "replace")
-    number, id, author = 0, "", ""
-    suspects: dict[str, bool] = {}
+    found: list[_Line] = []
+    number, id, author, at = 0, "", "", ""
     for line in text.splitlines():
         words = line.split(" ")
         if len(words) >= 3 and len(words[0]) >= 40 and words[2].isdigit():
             id, number = words[0], int(words[2])
         elif line.startswith("author-mail "):
             author = line.removeprefix("author-mail ").strip("<>")
+        elif line.startswith("committer-time "):
+            at = format_time(datetime.fromtimestamp(int(words[1]), UTC))
         elif line.startswith("\t"):
-            if id not in suspects:
-                suspects[id] = _by_agent(repo, e, id, author)
-            if suspects[id]:
-                why = f"{id[:12]} by {author}"
-                fix = (
-                    "A trust file is written by people: revert it, and have security and compliance raise it."
-                )
-                raise InputError("an agent wrote this line", where=f"{name}:{number}", why=why, fix=fix)
+            found.append(_Line(number, id, author, at))
+    return found
+
+
+def _refuse_agents(repo: Path, e: Environments, commit: str, data: bytes) -> None:
+    """Every line that gives a level was last written by a person, by git's own account of it.
+
+    A line that takes the level away may be anybody's: the nightly job's, above all.
+    """
+    if not commit:
+        return  # a working tree: what is not committed has no author yet
+    plain, lines = load_with_lines(data, e.trust_file)
+    blamed = _blame(repo, e.trust_file, commit)
+    giving: set[int] = set()
+    for agent, level in ((plain or {}).get("agents") or {}).items():
+        if level.get("level"):
+            giving |= set(range(*_span(lines, agent, len(blamed))))
+    suspects: dict[str, bool] = {}
+    for line in blamed:
+        if line.id not in suspects:
+            suspects[line.id] = _by_agent(repo, e, line.id, line.author)
+        if suspects[line.id] and line.number in giving:
+            why = f"{line.id[:12]} by {line.author}"
+            fix = "A trust file is written by people: revert it, and have security and compliance raise it."
+            raise InputError(
+                "an agent wrote this line", where=f"{e.trust_file}:{line.number}", why=why, fix=fix
+            )
 
 
 def _by_agent(repo: Path, e: Environments, id: str, author: str) -> bool:

@@ -197,7 +197,7 @@ def test_a_trust_file_that_an_agent_wrote_is_refused_with_the_line(repo, who, me
         return
     with pytest.raises(InputError, match="an agent wrote this line") as error:
         trust.read(repo, E, head)
-    assert f"{E.trust_file}:1" in str(error.value)
+    assert f"{E.trust_file}:2" in str(error.value)
 
 
 def test_trust_falls_at_once_and_the_lowest_of_all_counts():
