@@ -2,6 +2,7 @@
 
 import json
 
+import act
 import pytest
 import shop
 from caller import Repository
@@ -68,7 +69,7 @@ def test_a_pull_request_is_tested_and_its_plan_commented(runner, changed, github
 
 def test_failing_tests_fail_the_change_and_their_results_are_kept(runner, changed):
     made, base, head = changed(shop.FILES, {"shop/price.py": shop.WRONG})
-    run = runner.call(made, "change.yml", {"base": base, "head": head})
+    run = runner.call(made, "change.yml", {"base": base, "head": head, "runner": act.LABEL})
     assert run.code == 1
     assert run.result("test") == "failure"
     reports = [run.file(name) for name in run.artifacts if name.startswith("signalbox-results-")]

@@ -3,6 +3,7 @@
 import json
 import urllib.request
 
+import act
 import pytest
 
 from doubles.rollout_rig import DIGEST, POLICY, proxy_rig, proxy_share, set_faults
@@ -25,6 +26,7 @@ def inputs(rig, **more):
         "deployment": "web",
         "slices": "20,100",
         "slice-seconds": "20",
+        "runner": act.LABEL,
         "traffic": rig.traffic,
         "metrics": "\n".join(f"{arm}=http://127.0.0.1:{port}/metrics" for arm, port in arms.items()),
         **more,
@@ -146,6 +148,7 @@ def test_a_rollout_whose_runner_vanished_is_swept(
     with proxy_rig(tmp_path) as rig:
         move_to(rig, 20)
         given = {"sweep": True, "environment": environment, "deployment": "web", "traffic": rig.traffic}
+        given["runner"] = act.LABEL
         run = runner.call(shop, "rollback.yml", given)
         assert run.code == 0, run.explain()
         assert proxy_share(rig) == pytest.approx(share)

@@ -5,6 +5,7 @@ import sys
 import zipfile
 from datetime import UTC, datetime
 
+import act
 import library
 import shop
 import yaml
@@ -41,6 +42,7 @@ def test_a_gate_whose_lines_all_hold_passes_and_sets_the_status(runner, reposito
     sha = made.git("rev-parse", "HEAD")
     leave(runner, sha, "health", "no-critical-incident", "feedback")
     inputs = {"gate": "gate-7", "digest": DIGEST, "environment": "production", "publish": True}
+    inputs["runner"] = act.LABEL
     run = runner.call(made, "environment-gate.yml", inputs)
     assert run.code == 0, run.explain()
     found = run.outputs("called")
