@@ -205,7 +205,11 @@ def test_the_whole_monitor_promotes_a_good_version_and_aborts_a_bad_one(api, nam
     ):
         rig.traffic = f"argo-rollout:{namespace}/web"
         parts.release(IMAGES[1])
-        good = monitor(rig, api)
+        unknown = monitor(rig, api)
+        assert unknown.returncode == 2, unknown.stderr
+        assert "the digest is not known there" in unknown.stderr
+        assert parts.served() == 0
+        good = monitor(rig, api, "--digest", IMAGES[1].partition("@")[2])
         assert good.returncode == 0, good.stderr
         moves = [event["move"] for event in rig.events("moved")]
         assert [move["ordered"] for move in moves] == [20, 100]

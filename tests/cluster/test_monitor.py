@@ -55,6 +55,16 @@ def test_without_permission_it_ends_before_any_traffic_moves(api, namespace, tmp
         assert weights(api, namespace) == {"canary": 0, "stable": 100}
 
 
+def test_a_deployment_that_is_not_there_is_named_before_any_traffic_moves(api, namespace, tmp_path):
+    with rig(api, namespace, tmp_path) as parts:
+        parts.traffic = parts.traffic.replace("/web?", "/gone?")
+        done = run(parts, api, "monitor")
+        assert done.returncode == 2, done.stderr
+        assert "no such object" in done.stderr
+        assert "nothing was moved" in done.stderr
+        assert weights(api, namespace) == {"canary": 0, "stable": 100}
+
+
 def test_a_gitops_controller_that_takes_the_weights_back_is_noticed(api, namespace, tmp_path):
     path = PATHS["httproute"].format(namespace)
     written = []

@@ -114,6 +114,10 @@ def test_a_ratio_of_the_callers_own_rolls_back(tmp_path, part):
         ("bad: '`$selector`'", "gives a string, not a number"),
         ("bad: sum(http_requests_total)", "does not say whose counts it wants"),
         ('bad: http_requests_total{$selector,code="418"}', "0 series where one was asked for"),
+        (
+            "bad: '{__name__=~\"http_requests_total|process_start_time_seconds\",$selector}'",
+            "series where one",
+        ),
     ],
 )
 def test_a_ratio_that_is_no_number_is_refused_before_anything_moves(tmp_path, part, why):

@@ -6,7 +6,7 @@ import msgspec
 
 from signalbox.rollout.clock import Clock
 from signalbox.rollout.observe import Source
-from signalbox.rollout.traffic import Routed, Traffic, TrafficError, move
+from signalbox.rollout.traffic import KnowsDigests, Routed, Traffic, TrafficError, move
 from signalbox.rollout.traffic.share import fits, telling, tolerance
 from signalbox.signals import Reading, recognise
 
@@ -44,9 +44,17 @@ class Engine:
         """The canary's share in force, in percent."""
         return self._traffic.read()
 
-    def check(self, percents: tuple[float, ...]) -> None:
-        """Prove, without moving anything, that each of these shares could be ordered."""
+    def check(self, percents: tuple[float, ...], digest: str) -> None:
+        """Prove, without moving anything, that each of these shares could be ordered, and that it is
+        ``digest`` that would get them, where the engine can say.
+        """
         self._traffic.check(percents)
+        known = self._traffic.digests() if isinstance(self._traffic, KnowsDigests) else ()
+        if known and digest not in known:
+            raise TrafficError(
+                f"{self._traffic.describe()} rolls out {', '.join(known)}, and not {digest}: "
+                "the digest is not known there"
+            )
 
     def finish(self) -> None:
         """Make the canary the version that stays."""

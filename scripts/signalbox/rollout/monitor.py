@@ -234,7 +234,7 @@ class Monitor:
             if resumes or digest in bad:
                 self._engine.read()
             else:
-                self._engine.check(judge.shares(self.rules))
+                self._engine.check(judge.shares(self.rules), digest)
         except TrafficError as error:
             raise InputError(
                 "traffic cannot be steered, and nothing was moved", where="--traffic", why=str(error)

@@ -10,9 +10,9 @@ from urllib.parse import parse_qsl
 
 from signalbox.errors import InputError
 from signalbox.rollout.traffic import kubernetes
-from signalbox.rollout.traffic.base import Routed, Traffic, TrafficError, move
+from signalbox.rollout.traffic.base import KnowsDigests, Routed, Traffic, TrafficError, move
 
-__all__ = ["FORMS", "Routed", "Traffic", "TrafficError", "move", "open_traffic"]
+__all__ = ["FORMS", "KnowsDigests", "Routed", "Traffic", "TrafficError", "move", "open_traffic"]
 
 FORMS = (
     """\

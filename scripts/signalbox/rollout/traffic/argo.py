@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from signalbox.rollout.kube.client import Cluster, Object, Resource
+from signalbox.rollout.kube.images import digests
 from signalbox.rollout.traffic.base import TOLERANCE_PERCENT, Routed, TrafficError
 
 _POLL_SECONDS = 0.5
@@ -79,6 +80,10 @@ class ArgoRollout:
             done = self._cluster.change(self._resource, self._promotion, subresource="status")
             self._cluster.wait(_POLL_SECONDS)
         raise TrafficError(f"{self.describe()} was told to promote and is not done")
+
+    def digests(self) -> tuple[str, ...]:
+        """What is rolled out, as far as its images are pinned."""
+        return digests(self._cluster.get(self._resource))
 
     def routed(self) -> Routed | None:
         """A Rollout does not count requests."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import msgspec
 
@@ -51,6 +51,14 @@ class Traffic(Protocol):
 
     def routed(self) -> Routed | None:
         """How many requests each arm got so far; None if this engine cannot say."""
+
+
+@runtime_checkable
+class KnowsDigests(Protocol):
+    """An engine that can say what it rolls out."""
+
+    def digests(self) -> tuple[str, ...]:
+        """Digests of the canary's images; empty where none is pinned."""
 
 
 def move(

@@ -10,6 +10,7 @@ import re
 
 from signalbox.errors import InputError
 from signalbox.rollout.kube.client import Cluster, Object, Resource
+from signalbox.rollout.kube.images import digests
 from signalbox.rollout.traffic.base import Routed, TrafficError
 
 ANNOTATION = "rollout.ai/traffic-percent"
@@ -62,6 +63,10 @@ class Deployment:
 
     def finish(self) -> None:
         """Nothing is to do: the annotation stays until the next release."""
+
+    def digests(self) -> tuple[str, ...]:
+        """What is rolled out, as far as its images are pinned."""
+        return digests(self._cluster.get(self._resource))
 
     def routed(self) -> Routed | None:
         """A Deployment does not count requests."""
