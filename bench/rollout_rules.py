@@ -38,11 +38,13 @@ class ETest:
         signals: int = 1,
         starts: int = 1,
         alpha: float = 0.005,
-        cluster: float = 1.0,
+        cluster: float | Array = 1.0,
     ) -> None:
         theta = np.array([share * r / (share * r + 1 - share) for r in WORSE.ratios])
-        self._up = np.log(theta / share) / cluster
-        self._down = (np.log1p(-theta) - np.log1p(-share)) / cluster
+        self._up = np.log(theta / share)
+        self._down = np.log1p(-theta) - np.log1p(-share)
+        # One size for all runs, or what each run measured before it began.
+        self._cluster = np.broadcast_to(np.asarray(cluster, float), (runs,))[:, None]
         self._mixture = np.array(WORSE.weights)
         self._logs = np.zeros((signals, starts, runs, len(WORSE.ratios)))
         self._starts = np.array(start_weights(starts))
@@ -55,7 +57,7 @@ class ETest:
         """``looks`` has one (canary requests, bad, control requests, bad) per signal."""
         means = []
         for logs, (_, bad, _, control_bad) in zip(self._logs, looks, strict=True):
-            gain = bad[:, None] * self._up + control_bad[:, None] * self._down
+            gain = (bad[:, None] * self._up + control_bad[:, None] * self._down) / self._cluster
             each = []
             for start, begin in enumerate(self._begins):
                 # A slice's process counts from the slice's first look on.
