@@ -145,7 +145,10 @@ def test_the_remote_gets_the_branch_and_loses_the_covered_refs_at_once(tmp_path:
     git(work, "push", "-q", str(origin), "refs/signalbox/ledger/*:refs/signalbox/ledger/*")
     done = compact(ledger, seconds=NOW, retention_days=730)
     push(ledger, str(origin), pruned=done.covered)
-    assert git(origin, "for-each-ref", "--format=%(refname)") == "refs/heads/signalbox-ledger"
+    assert git(origin, "for-each-ref", "--format=%(refname)").split() == [
+        "refs/heads/signalbox-ledger",
+        SEEN_REF,
+    ]
     assert len(GitLedger(origin).decisions().entries) == 3
     # Somebody else's compaction came first: ours is refused whole.
     other = GitLedger(tmp_path / "other.git")

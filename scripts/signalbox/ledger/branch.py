@@ -105,9 +105,8 @@ class GitLedger:
         return collect(found)
 
     def _load(self, shelf: str, commits: Iterable[str]) -> Iterable[Entry | Damage]:
-        for path, content in self.repository.files(commits, largest=MAX_RECORD_BYTES):
-            if not path.startswith((f"{shelf}/", f"untrusted/{shelf}/")):
-                continue
+        under = (shelf, f"untrusted/{shelf}")
+        for path, content in self.repository.files(commits, largest=MAX_RECORD_BYTES, under=under):
             if content is None:
                 yield Damage(name=path, code="too-large", why=f"more than {MAX_RECORD_BYTES} bytes")
             else:

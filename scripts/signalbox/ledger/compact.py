@@ -154,8 +154,8 @@ def prune(ledger: GitLedger, refs: tuple[str, ...]) -> None:
 def push(ledger: GitLedger, remote: str, *, pruned: tuple[str, ...] = ()) -> None:
     """Push the branch (never by force) and delete the covered refs there, in one transaction.
 
-    What was last seen of the branch goes with it, so that a fresh clone notices a rewritten branch too. Nothing
-    is pushed where there is nothing. Raises InputError when the remote refuses; then nothing was changed there.
+    What was last seen of the branch goes with it, so that a fresh clone notices a rewritten branch too.
+    Nothing is pushed where there is nothing. Raises InputError when the remote refuses; then nothing changed.
     """
     if remote.startswith("-"):
         raise InputError("the remote's name looks like an option", where=remote)

@@ -11,6 +11,7 @@ from signalbox.errors import InputError
 
 # A compaction of a large ledger takes a while on a busy machine; nothing waits for it.
 _LIMIT_SECONDS = 600
+_AT_ONCE = 256
 
 
 class GitRepository:
@@ -76,10 +77,13 @@ class GitRepository:
         rows = (line.split(" ", 2) for line in listing.stdout.decode().splitlines())
         return {ref: commit for commit, kind, ref in rows if kind == "commit"}
 
-    def files(self, commits: Iterable[str], *, largest: int) -> Iterator[tuple[str, bytes | None]]:
+    def files(
+        self, commits: Iterable[str], *, largest: int, under: tuple[str, ...] = ()
+    ) -> Iterator[tuple[str, bytes | None]]:
         """(path, content) of every file in the trees of `commits`, each path and blob once.
 
-        Content is None for a file above `largest` bytes. One git process serves them all.
+        Content is None for a file above `largest` bytes; with `under` only what lies below these folders is
+        read. One git process serves them all.
         """
         with subprocess.Popen(
             self._command("cat-file", "--batch"),
@@ -90,16 +94,21 @@ class GitRepository:
             seen: set[tuple[str, str]] = set()
             todo = [("", f"{commit}^{{tree}}") for commit in commits]
             while todo:
-                path, name = todo.pop()
-                kind, width, content = _object(process, name, largest)
-                if kind == "tree":
-                    for mode, entry, ident in _tree(content or b"", width):
-                        below = f"{path}/{entry}" if path else entry
-                        if mode != "160000" and (below, ident) not in seen:
-                            seen.add((below, ident))
-                            todo.append((below, ident))
-                elif kind == "blob":
-                    yield path, content
+                # Many questions at once, or the two processes wait for one another at each. So many names fit
+                # into a pipe while git is still busy with its first answers.
+                todo, batch = todo[:-_AT_ONCE], todo[-_AT_ONCE:]
+                _ask(process, [name for _, name in batch])
+                for path, _ in batch:
+                    kind, width, content = _answer(process, largest)
+                    if kind == "tree":
+                        for mode, entry, ident in _tree(content or b"", width):
+                            below = f"{path}/{entry}" if path else entry
+                            wanted = not under or any(_on_the_way(below, folder) for folder in under)
+                            if mode != "160000" and wanted and (below, ident) not in seen:
+                                seen.add((below, ident))
+                                todo.append((below, ident))
+                    elif kind == "blob":
+                        yield path, content
 
     def _command(self, *arguments: str) -> list[str]:
         fixed = ["core.hooksPath=/dev/null", "core.fsync=all", "gc.auto=0", "maintenance.auto=false"]
@@ -125,12 +134,20 @@ def _data(content: bytes) -> bytes:
     return b"data %d\n%s\n" % (len(content), content)
 
 
-def _object(process: subprocess.Popen[bytes], name: str, largest: int) -> tuple[str, int, bytes | None]:
-    """The kind of an object, the bytes of an id in this repository, and the content."""
+def _on_the_way(path: str, folder: str) -> bool:
+    """Whether `path` lies in `folder` or on the way to it."""
+    return f"{path}/".startswith(f"{folder}/") or f"{folder}/".startswith(f"{path}/")
+
+
+def _ask(process: subprocess.Popen[bytes], names: Iterable[str]) -> None:
     assert process.stdin is not None
-    assert process.stdout is not None
-    process.stdin.write(name.encode() + b"\n")
+    process.stdin.write("".join(f"{name}\n" for name in names).encode())
     process.stdin.flush()
+
+
+def _answer(process: subprocess.Popen[bytes], largest: int) -> tuple[str, int, bytes | None]:
+    """The kind of the next object, the bytes of an id in this repository, and the content."""
+    assert process.stdout is not None
     header = process.stdout.readline().split()
     if len(header) != 3:  # "<name> missing", or git died
         return "missing", 0, None
