@@ -15,6 +15,7 @@ examples:
   replay.py bundles/promotion-….json
   replay.py bundles                        every bundle in a folder
   replay.py --sha256 9f2c… bundle.json     also check the digest that a workflow passed on
+  replay.py --show markdown promotion-….json       and what its summary looked like
   replay.py --digest sha256:4f53… --statement decision.statement.json promotion-….json
       the attested statement (or a Sigstore bundle's payload) must be what this bundle says about this digest
 """
@@ -29,7 +30,7 @@ def run(context: Context) -> Result:
     # The worst of all bundles: one that cannot be read must not hide that another differs.
     lines, codes = [], {PERMITS}
     bundles = [path for name in context.args.bundle for path in _bundles(name)]
-    for option in ("sha256", "digest", "statement"):
+    for option in ("sha256", "digest", "statement", "show"):
         if getattr(context.args, option) and len(bundles) != 1:
             raise InputError(f"--{option} goes with exactly one bundle", where=f"--{option}")
     digest, statement = context.args.digest, _statement(context.args.statement)
@@ -55,7 +56,24 @@ def run(context: Context) -> Result:
         codes.add(PERMITS if same else DENIES)
     exit_code = next(code for code in (DENIES, WRONG, PERMITS) if code in codes)
     # One bundle, one line: no name or verdict inside a file may write a line of its own.
-    return Result(text="\n".join(plain(line) for line in lines), exit=exit_code)
+    shown = "\n".join(plain(line) for line in lines)
+    if context.args.show and exit_code == PERMITS:
+        shown += "\n\n" + _shown(data, context.args.show, bundles[0])
+    return Result(text=shown, exit=exit_code)
+
+
+def _shown(data: bytes, form: str, name: str) -> str:
+    """What people saw when the decision was made, as text or as a summary's Markdown."""
+    from signalbox.kinds import shown
+
+    decision, blocks = shown(data, where=name)
+    if form == "markdown":
+        from signalbox.render.markdown import markdown
+
+        return markdown(decision, blocks, replay=f"replay.py {name}")
+    from signalbox.render.text import text
+
+    return text(decision, blocks, replay=f"replay.py {name}")
 
 
 def _bundles(name: str) -> list[str]:
@@ -97,6 +115,9 @@ def main() -> int:
     command.option("--sha256", metavar="HEX", help="the digest the bundle must have")
     command.option("--digest", metavar="SHA256", help="the artifact the promotion must be about, sha256:…")
     command.option("--statement", metavar="FILE", help="the statement that was attested about it")
+    command.option(
+        "--show", choices=("text", "markdown"), help="also show it as people saw it when it was made"
+    )
     found = WRONG
 
     def check(context: Context) -> Result:

@@ -150,3 +150,21 @@ def test_a_check_fails_in_every_mode(tmp_path, monkeypatch, mode):
     (tmp_path / "forged.json").write_bytes(bundle().encode().replace(b'"FAIL"', b'"PASS"') + b" ")
     assert script(tmp_path, "--mode", mode, "--sha256", "0" * 64, "forged.json").returncode == 1
     assert script(tmp_path, "--mode", mode, "cut.json").returncode == 2
+
+
+@pytest.mark.parametrize(("form", "starts"), [("text", "🔴 Agent's action: deny"), ("markdown", "### 🔴 ")])
+def test_a_decision_is_shown_as_people_saw_it(tmp_path, form, starts):
+    subprocess.run(["git", "init", "-q", tmp_path], check=True)
+    ask = [sys.executable, SCRIPT.with_name("authorize_agent.py"), "--repo", tmp_path, "--agent", "qa-agent"]
+    ask += ["--action", "modify-source", "--environment", "staging", "--bundles", tmp_path / "bundles"]
+    subprocess.run(ask, capture_output=True)
+    [bundle] = (tmp_path / "bundles").iterdir()
+    done = subprocess.run([sys.executable, SCRIPT, "--show", form, bundle], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    first, _, below = done.stdout.partition("\n\n")
+    assert first.startswith("same  authorization deny")
+    assert below.startswith(starts)
+    bundle.write_bytes(bundle.read_bytes().replace(b'"deny"', b'"allow"'))
+    done = subprocess.run([sys.executable, SCRIPT, "--show", form, bundle], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert starts not in done.stdout
