@@ -39,7 +39,7 @@ def run(context: Context) -> Result:
         from signalbox.github import GitHub, Unavailable
 
         with GitHub.from_environ(context.environ, args.repository) as client:
-            checks += remote.check_all(client, workflows, settings.ledger.branch)
+            checks += remote.check_all(client, workflows, settings)
             if args.estimate:
                 runs = history.read(client, args.runs, context.say)
                 if isinstance(runs, Unavailable):

@@ -30,6 +30,7 @@ Failure = Literal[
 ]
 Condition = Annotated[str, msgspec.Meta(max_length=500)]
 EvidenceTier = Literal["design-target", "adapter", "installed-command", "live-acceptance"]
+Secret = Annotated[str, msgspec.Meta(pattern=r"^[A-Z_][A-Z0-9_]{0,99}$")]
 Holder = Annotated[str, msgspec.Meta(pattern=r"^@?[A-Za-z0-9][A-Za-z0-9_.\[\]/-]{0,99}$")]
 
 
@@ -207,6 +208,8 @@ class Environments(Section, frozen=True, kw_only=True):
     roles: dict[Name, tuple[Holder, ...]] = _shipped("roles", dict[Name, tuple[Holder, ...]])
     data: dict[Name, dict[Name, Name]] = _shipped("data", dict[Name, dict[Name, Name]])
     rollback: tuple[RollbackRule, ...] = _shipped("rollback", tuple[RollbackRule, ...])
+    vaults: dict[Name, tuple[Secret, ...]] = msgspec.field(default_factory=dict)
+    """Vault, as ``data: secrets`` names it → the names of its secrets, which ``doctor`` looks for."""
     people: dict[Annotated[str, msgspec.Meta(min_length=1, max_length=100)], Person] = msgspec.field(
         default_factory=dict
     )

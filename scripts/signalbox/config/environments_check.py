@@ -170,6 +170,9 @@ def _tables(e: Environments) -> Iterator[Problem]:
                 yield ("data", kind, place), f"unknown environment {place!r}"
         if kind == "prompts" and (odd := set(row.values()) - {"full", "references"}):
             yield ("data", kind), f"prompts are kept full or as references, not {', '.join(sorted(odd))}"
+    for vault in e.vaults:
+        if vault not in e.data.get("secrets", {}).values():
+            yield ("vaults", vault), f"unknown vault {vault!r}: data.secrets names it nowhere"
     agents = _agents(e)
     for index, rule in enumerate(e.rollback):
         at: Place = ("rollback", index)

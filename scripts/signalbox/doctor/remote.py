@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from signalbox.config import Settings
 from signalbox.github import GitHub, Unavailable
 
-from . import prepromote
+from . import prepromote, vaults
 from .model import Check, missing, not_verified, ok
 from .workflows import Workflow
 
@@ -29,7 +30,7 @@ def skipped(why: str) -> list[Check]:
     return [not_verified(name, f"skipped: {why}", fix) for name in NETWORK]
 
 
-def check_all(client: GitHub, workflows: Sequence[Workflow], ledger_branch: str) -> list[Check]:
+def check_all(client: GitHub, workflows: Sequence[Workflow], settings: Settings) -> list[Check]:
     """Return all checks on GitHub."""
     branch = client.default_branch()
     if isinstance(branch, Unavailable):
@@ -41,7 +42,8 @@ def check_all(client: GitHub, workflows: Sequence[Workflow], ledger_branch: str)
     checks.append(_index(client, branch))
     checks.append(_status(client, branch, page, workflows))
     checks.append(_environments(client, page))
-    checks.append(_ledger(client, ledger_branch, page))
+    checks.append(_ledger(client, settings.ledger.branch, page))
+    checks += vaults.check_all(client, settings.environments, page)
     return checks + prepromote.check_all(client, branch, workflows)
 
 

@@ -40,6 +40,15 @@ def list_pull_commits(r: Request) -> Answer:
     return r.page(pull.get("commits", []), lambda row: row)
 
 
+@route("GET", REPO + "/environments/{environment}/secrets", "environments=read")
+def list_environment_secrets(r: Request) -> Answer:
+    """Their names; GitHub never tells more."""
+    row = r.find(r.repo.environments, name=r.params["environment"])
+    at = "2026-01-01T00:00:00Z"
+    rows = row.get("secrets", [])
+    return r.page(rows, lambda name: {"name": name, "created_at": at, "updated_at": at}, "secrets")
+
+
 @route("GET", "/orgs/{owner}/teams/{team}/members")
 def list_members(r: Request) -> Answer:
     every = next(iter(r.state.repositories.values()), None)
