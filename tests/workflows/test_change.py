@@ -1,6 +1,8 @@
 """A change: selected, spread, built, tested and commented, for pytest and for any other language."""
 
+import contextlib
 import json
+import sqlite3
 
 import act
 import pytest
@@ -61,6 +63,7 @@ def test_a_pull_request_is_tested_and_its_plan_commented(runner, changed, github
     assert len(comments) == 1, run.explain()
     [comment] = comments
     assert "Test plan" in comment["body"]
+    assert "To run everything" in comment["body"]
     results = [name for name in run.artifacts if name.startswith("signalbox-results-")]
     assert results
     about = [json.loads((run.artifacts[name].parent / "about.json").read_text()) for name in results]
@@ -91,6 +94,33 @@ def test_the_policy_that_judges_is_the_bases(runner, changed):
     made, base, head = changed(shop.FILES, {".github/signalbox.yml": loose, "shop/price.py": shop.SLOWER})
     run = runner.call(made, "test-selection.yml", {"base": base, "head": head, "policy-ref": base})
     assert run.outputs("called")["mode"] == "enforce", run.explain()
+
+
+APART = """\
+mode: enforce
+suites:
+  price: {minutes: 1, paths: ["**"], tests: ["tests/test_price.py"]}
+  stock: {minutes: 1, paths: ["**"], tests: ["tests/test_stock.py"]}
+selection: {audit-rate: 0}
+"""
+
+
+def test_where_everything_runs_each_shard_records_and_one_index_is_made(runner, changed, tmp_path):
+    """The label asks for everything, and the run that shows it is the next recording."""
+    made, base, head = changed(shop.FILES | {".github/signalbox.yml": APART}, {"shop/price.py": shop.SLOWER})
+    inputs = {"base": base, "head": head, "labels": "a label,full-tests", "max-runners": "2"}
+    run = runner.call(made, "change.yml", inputs)
+    assert run.code == 0, run.explain()
+    assert len(matrix(run)) == 2
+    assert all(entry["full"] for entry in matrix(run))
+    assert "the label full-tests" in run.log
+    index = tmp_path / "index.sqlite"
+    index.write_bytes(run.file(f"signalbox-impact-{head}"))
+    with contextlib.closing(sqlite3.connect(index)) as connection:
+        tests = {row[0] for row in connection.execute("SELECT nodeid FROM test")}
+        meta = dict(connection.execute("SELECT key, value FROM meta"))
+    assert tests == {"tests/test_price.py::test_total", "tests/test_stock.py::test_left"}
+    assert (meta["commit"], meta["shards"]) == (head, "2")
 
 
 def test_any_language_takes_part_by_its_suites_and_modules(runner, changed):
