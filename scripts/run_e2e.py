@@ -127,8 +127,11 @@ def _key(context: Context) -> list[Evidence]:
     from signalbox.signals.http import check_url, public
 
     args, key = context.args, context.environ.get("DEV_API_KEY", "")
-    if not args.admin_url:
+    if not args.admin_url and not key:
         return []
+    if not args.admin_url:
+        text = "a dev key is used and no --admin-url is given, so nothing shows that it lacks admin scope"
+        return [not_verified("dev-key", "scope-unproven", text, source="--admin-url")]
     if not key:
         text = "there is no dev key (DEV_API_KEY), so its scope cannot be proved"
         return [not_verified("dev-key", "no-key", text, source="DEV_API_KEY")]

@@ -403,6 +403,7 @@ SABOTAGE: dict[str, tuple[str, Callable[[Scene], None]]] = {
     "verdicts flipped by hand": ("inconsistent-row", _flipped),
     "rows taken out by hand": ("counts-differ", _thinned),
     "cases without ids": ("case-without-id", _each(lambda one: one["testCase"]["metadata"].pop("id"))),
+    "ids masked by the runner": ("masked-id", _weak(_set("testCase.metadata.id", "[REDACTED]"))),
     "two cases under one id": ("duplicate-row", _twins),
     "another target mixed in": ("several-targets", _two_targets),
     "baseline of another suite": ("other-suite", _baseline(suite="easy")),

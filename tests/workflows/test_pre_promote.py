@@ -76,7 +76,7 @@ FILES = {
     "evals/anchors.yaml": yaml.safe_dump(ANCHORS),
     "e2e/test_api.py": SUITE,
     "integration/test_all.py": SUITE,
-    POLICY_PATH: "image: none yet\n",
+    POLICY_PATH: "digest: sha256:" + "00" * 32 + "\n",
 }
 INTEGRATION = 'python -m pytest -p no:cacheprovider integration --junitxml="$JUNIT"'
 
@@ -187,8 +187,8 @@ def gate(runner, made, dev, model, how="call", **changes):
     return runner.call(made, "pre-promote.yml", inputs, secrets_=secrets, timeout=300)
 
 
-def statuses(github, sha):
-    rows = github.state.repositories["acme/shop"].statuses
+def statuses(github, sha, where="acme/shop"):
+    rows = github.state.repositories[where].statuses
     return {row["context"]: (row["state"], row["description"]) for row in rows if row["sha"] == sha}
 
 
@@ -203,32 +203,61 @@ def promotion(made, github, content):
     return head
 
 
-def test_both_halves_green_are_posted_on_the_commit_and_on_the_promotion_of_that_digest(
+def test_an_event_runs_the_gate_and_its_promotion_elsewhere_gets_the_status(
+    runner, repository, github, dev, model, baseline
+):
+    """By the door: the payload names commit and digest, every address is a variable of the repository."""
+    made = repository({**FILES, "evals/baseline.json": baseline})
+    tested = made.git("rev-parse", "HEAD")
+    github.add_repository("acme/clusters")
+    github.commit("acme/clusters", "main", {POLICY_PATH: FILES[POLICY_PATH]})
+    head = github.commit("acme/clusters", "promote", {POLICY_PATH: f"digest: {DIGEST} # tested\n"})
+    token = github.add_token("clusters-token", "ada")
+    with GitHub("acme/clusters", Transport(github.url, token)) as client:
+        assert client.upsert_pull("promote", "main", "Promote", "").created
+    variables = {
+        "DEV_URL": dev.url,
+        "DEV_DIGEST_URL": f"{dev.url}/version",
+        "DEV_ADMIN_URL": f"{dev.url}/admin",
+        "DEV_PROBE_URL": f"{dev.url}/api",
+        "TARGET_URL": model.url,
+        "TARGET_MODEL": "dev",
+        "JUDGE_URL": model.url,
+        "JUDGE_MODEL": "judge",
+        "INTEGRATION": INTEGRATION,
+        "PROMOTIONS": "acme/clusters",
+        "IMAGE_POLICY": POLICY_PATH,
+    }
+    payload = {"sha": tested, "digest": DIGEST}
+    run = runner.call(
+        made,
+        "dispatch.yml",
+        {"event-type": "signalbox-pre-promote", "payload": json.dumps(payload)},
+        event="repository_dispatch",
+        payload={"action": "signalbox-pre-promote", "client_payload": payload},
+        secrets_={"dev-api-key": "dev-key", "status-token": token},
+        variables={f"SIGNALBOX_{name}": value for name, value in variables.items()},
+        timeout=300,
+    )
+    assert run.code == 0, run.explain()
+    assert run.outputs("called")["capability"] == "pre-promote"
+    for where, sha in (("acme/shop", tested), ("acme/clusters", head)):
+        state, description = statuses(github, sha, where)["dev-evals-green"]
+        assert state == "success", run.explain()
+        assert DIGEST in description
+    assert "no ruleset requires dev-evals-green on main of acme/clusters" in run.summaries
+    assert set(run.artifacts) >= {"signalbox-evals", "signalbox-results-e2e"}
+
+
+def test_a_candidate_that_is_replaced_while_it_is_tested_is_green_nowhere(
     runner, repository, github, dev, model, baseline
 ):
     made = repository({**FILES, "evals/baseline.json": baseline})
     head = promotion(made, github, f"digest: {DIGEST} # tested\n")
-    run = gate(runner, made, dev, model, **{"image-policy-path": POLICY_PATH})
-    assert run.code == 0, run.explain()
-    called = run.outputs("called")
-    assert (called["evals"], called["e2e"], called["verdict"]) == ("PASS", "PASS", "PASS")
-    for sha in (made.git("rev-parse", "HEAD"), head):
-        state, description = statuses(github, sha)["dev-evals-green"]
-        assert state == "success"
-        assert DIGEST[:19] in description
-    assert called["required"] == "advisory"
-    assert "no ruleset requires dev-evals-green" in run.summaries
-    assert set(run.artifacts) >= {"signalbox-evals", "signalbox-results-e2e"}
-
-
-def test_a_candidate_that_is_replaced_while_it_is_tested_is_not_green(
-    runner, repository, github, dev, model, baseline
-):
-    made = repository({**FILES, "evals/baseline.json": baseline})
     dev.digests = [DIGEST, DIGEST, DIGEST, OTHER]
-    gate(runner, made, dev, model)
-    state, _ = statuses(github, made.git("rev-parse", "HEAD"))["dev-evals-green"]
-    assert state == "error"
+    run = gate(runner, made, dev, model, **{"image-policy-path": POLICY_PATH})
+    for sha in (made.git("rev-parse", "HEAD"), head):
+        assert statuses(github, sha)["dev-evals-green"][0] == "error", run.explain()
 
 
 def test_by_hand_without_a_judge_or_a_key_nothing_is_verified(
@@ -272,9 +301,10 @@ def test_run_evals_records_a_baseline_and_reads_results_that_were_left(runner, r
 
 def test_post_status_tells_a_promotion_from_any_other_change(runner, repository, github):
     made = repository(FILES)
-    head = promotion(made, github, f"digest: {OTHER}\n")
+    head = promotion(made, github, f"digest: {DIGEST}\n")
     rights = {"statuses": "write", "pull-requests": "read", "contents": "read"}
     inputs = {"pull": "1", "image-policy-path": POLICY_PATH, "base": "main", "context": "dev-evals-green"}
+    inputs |= {"tested": "acme/shop", "tested-by": "github-actions[bot]"}
     run = runner.use(made, "post-status", inputs, permissions=rights)
     assert run.code == 0, run.explain()
     assert statuses(github, head) == {}

@@ -62,6 +62,13 @@ class ArtifactScoring(Payload, frozen=True, kw_only=True):
     run_id: Number
 
 
+class PrePromote(Payload, frozen=True, kw_only=True):
+    """Run the gate before production on ``digest``, built from ``sha``, where it runs in dev."""
+
+    sha: Sha
+    digest: Digest
+
+
 class Promote(Payload, frozen=True, kw_only=True):
     """Promote what run ``run-id`` decided about ``digest``."""
 
@@ -103,6 +110,7 @@ class HealthReport(Payload, frozen=True, kw_only=True):
 CAPABILITIES: Mapping[str, type[Payload]] = {
     "test-selection": TestSelection,
     "artifact-scoring": ArtifactScoring,
+    "pre-promote": PrePromote,
     "promote": Promote,
     "deploy": Deploy,
     "rollback": Rollback,

@@ -9,7 +9,7 @@ import msgspec
 
 from signalbox.config import Settings
 from signalbox.config.evals import Evals
-from signalbox.decision import Decision, PolicyRef, Reason, Stamp, strictest, take_advice
+from signalbox.decision import Decision, Gap, PolicyRef, Reason, Stamp, strictest, take_advice
 from signalbox.evals.compare import Floor, Role, compare, floors
 from signalbox.evals.inputs import Inputs as Inputs
 from signalbox.evals.judge import Alarm, alarms, anchor_power, corrected
@@ -60,10 +60,17 @@ def decide(inputs: Inputs, settings: Settings, policy: PolicyRef, stamp: Stamp) 
 
 
 def _suites(inputs: Inputs) -> list[Reason]:
-    """Plain test suites (integration, end to end): green or not, without a baseline."""
+    """What fails without a baseline: plain test suites, and a dev key that was let into an admin call."""
     reasons = []
     for item in inputs.evidence:
-        if item.kind == "tests" and item.status == "fail":
+        if item.status != "fail":
+            continue
+        if item.kind != "tests":
+            reasons += [
+                Reason(code=gap.code, text=gap.text, effect=FAIL, sources=(item.source,))
+                for gap in item.gaps or (Gap(item.kind, f"{item.kind} failed"),)
+            ]
+        else:
             failing = item.facts.get("failing") or []
             named = f": {', '.join(str(name) for name in failing[:3])}" if failing else ""
             text = f"{item.facts.get('failed', 'some')} tests failed in {item.source}{named}"
@@ -75,7 +82,7 @@ def _broken(inputs: Inputs) -> list[Reason]:
     """Every gap of every piece of evidence that is not verified."""
     reasons = []
     for item in inputs.evidence:
-        if item.status == "pass" or (item.kind == "tests" and item.status == "fail"):
+        if item.status != "not_verified":
             continue
         for gap in item.gaps or ():
             reasons.append(Reason(code=gap.code, text=gap.text, effect=NOT_VERIFIED, sources=(item.source,)))
@@ -190,6 +197,8 @@ def _next_action(verdict: str, reasons: Sequence[Reason]) -> str:
     if verdict == FAIL:
         if "suite-failed" in codes:
             return "Mend the failing tests and run the gate again."
+        if "admin-scope" in codes:
+            return "Take the admin scope from the dev key, or give another key, and run the gate again."
         return "Look at the failing cases below, mend the candidate, and run the evals again."
     first = (reason.code for reason in reasons if reason.effect == verdict)
     action = next((_ACTIONS[code] for code in first if code in _ACTIONS), "")

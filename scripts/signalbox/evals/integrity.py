@@ -22,6 +22,7 @@ _ROW_TEXT = {
     "inconsistent-row": "the row contradicts its own grading",
     "hand-edited": "a person's rating replaced the result",
 }
+_MASK = "[REDACTED]"
 OUTAGES = frozenset({"target-outage", "target-timeout", "judge-outage", "judge-timeout"})
 
 
@@ -53,6 +54,13 @@ def shape_gaps(sessions: Sequence[Session]) -> list[Gap]:
     if unnamed:
         text = f"{unnamed} rows have no metadata.id, so repeats and deletions cannot be told apart"
         gaps.append(Gap("case-without-id", text))
+    masked = sum(_MASK in row.case for row in rows)
+    if masked:
+        text = (
+            f"{masked} rows have an id that the runner masked as {_MASK}, having taken it for a secret: "
+            "give these cases shorter ids, or ids with dots"
+        )
+        gaps.append(Gap("masked-id", text))
     roles = _per_case(cases, lambda row: row.role)
     split = sorted(name for name, found in roles.items() if len(found) > 1)
     if split:

