@@ -27,6 +27,10 @@ test: setup-test ## everything that runs without a cluster or a browser; names e
 test-cluster: setup ## the Kubernetes adapters against a real API server (built once from Go modules, in .cache)
 	@$(PYTHON) tests/lanes.py cluster
 
+.PHONY: test-sinks
+test-sinks: setup ## records sent to a real MLflow server and OpenTelemetry collector (got once, in .cache)
+	@$(PYTHON) tests/lanes.py sinks
+
 .PHONY: test-browser
 test-browser: setup-test ## pages and the end-to-end gate in real Chromium
 	@./setup.sh browser

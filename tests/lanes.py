@@ -54,6 +54,14 @@ LANES = (
         group="cluster",
         prepare=("tests/cluster/parts.py",),
     ),
+    Lane(
+        "sinks",
+        "a real MLflow server on a database, a real OpenTelemetry collector",
+        ("tests/sinks",),
+        ("uv",),
+        group="sinks",
+        prepare=("tests/sinks/parts.py",),
+    ),
     Lane("browser", "pages in real Chromium", ("tests/browser",), ("chromium",), group="browser"),
 )
 
@@ -126,7 +134,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("group", choices=("test", "cluster", "browser", "all"))
+    parser.add_argument("group", choices=("test", "cluster", "sinks", "browser", "all"))
     parser.add_argument("--only", default="", help="run this lane alone")
     args = parser.parse_args()
     strict = os.environ.get("SIGNALBOX_STRICT_LANES") == "1"
@@ -136,7 +144,9 @@ def main() -> int:
             continue
         if lane.group != args.group and args.group != "all":
             outcomes[lane.name] = Outcome(
-                "skipped", lane.unavailable or f"run it with: make test-{lane.group}"
+                "skipped",
+                lane.unavailable
+                or f"run it with: make {'test' if lane.group == 'test' else f'test-{lane.group}'}",
             )
             continue
         outcomes[lane.name] = run_lane(lane, strict)

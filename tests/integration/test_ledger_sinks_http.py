@@ -1,16 +1,12 @@
-"""The sinks over real sockets: a recording OTLP endpoint, and a real MLflow server where one is installed."""
+"""The sinks over real sockets: a recording OTLP endpoint. Real servers: tests/sinks."""
 
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import socket
 import subprocess
 import sys
 import threading
-import time
-import urllib.request
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -152,78 +148,6 @@ def test_the_script_says_that_a_sink_is_down_and_keeps_the_rest(ledger: FolderLe
 def test_what_is_no_sink_is_refused(url: str) -> None:
     with pytest.raises(InputError):
         open_sink(url, {})
-
-
-@pytest.fixture(scope="module")
-def mlflow_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    program = os.environ.get("SIGNALBOX_TEST_MLFLOW") or shutil.which("mlflow")
-    if not program:
-        pytest.skip(
-            "mlflow is not installed (uv tool install mlflow, or SIGNALBOX_TEST_MLFLOW=/path/to/mlflow)"
-        )
-    folder = tmp_path_factory.mktemp("mlflow")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [program, "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    command += [
-        "--backend-store-uri",
-        f"sqlite:///{folder}/db.sqlite",
-        "--artifacts-destination",
-        str(folder / "a"),
-    ]
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder, start_new_session=True)
-        try:
-            url = f"http://127.0.0.1:{port}"
-            for _ in range(240):
-                try:
-                    with urllib.request.urlopen(url + "/health", timeout=2):
-                        break
-                except OSError:
-                    if process.poll() is not None:
-                        break
-                    time.sleep(0.5)
-            else:
-                pytest.fail("mlflow did not start: " + (folder / "log").read_text()[-2000:])
-            yield url
-        finally:
-            os.killpg(process.pid, 15)
-            process.wait(timeout=30)
-
-
-def call(url: str, path: str, body: dict) -> dict:
-    asked = urllib.request.Request(
-        f"{url}/api/2.0/mlflow/{path}", json.dumps(body).encode(), {"Content-Type": "application/json"}
-    )
-    with urllib.request.urlopen(asked, timeout=20) as answer:
-        return json.load(answer)
-
-
-@pytest.mark.real
-def test_a_real_tracking_server_holds_each_decision_once(
-    mlflow_url: str, ledger: FolderLedger, tmp_path: Path
-) -> None:
-    sink = open_sink(f"mlflow:{mlflow_url}", {})
-    for attempt in ("one", "two"):  # a lost progress file sends everything again
-        done = deliver(sink, entries(ledger), tmp_path / attempt)
-        assert (done.sent, done.waiting, done.why) == (3, 0, "")
-    asked = {"max_results": 10}
-    found = call(mlflow_url, "experiments/search", asked)["experiments"]
-    ids = {e["name"]: e["experiment_id"] for e in found}
-    (run,) = call(mlflow_url, "runs/search", {"experiment_ids": [ids["signalbox/promotion"]]})["runs"]
-    tags = {item["key"]: item["value"] for item in run["data"]["tags"]}
-    metrics = {item["key"]: item["value"] for item in run["data"]["metrics"]}
-    assert tags["signalbox.verdict"] == "block"
-    assert tags["signalbox.label"] == "bad"
-    assert tags["mlflow.source.git.commit"] == "a" * 40
-    assert metrics == {"score": 0.5, "propensity": 0.25}
-    assert run["info"]["status"] == "FINISHED"
-    path = run["info"]["artifact_uri"].removeprefix("mlflow-artifacts:/").lstrip("/")
-    with urllib.request.urlopen(
-        f"{mlflow_url}/api/2.0/mlflow-artifacts/artifacts/{path}/bundle.json", timeout=20
-    ) as answer:
-        assert answer.read() == next(e.raw for e in ledger.decisions().entries if e.id == "p-1")
 
 
 def test_a_tracking_server_that_is_down_is_no_loss(ledger: FolderLedger) -> None:
