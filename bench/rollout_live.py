@@ -83,6 +83,8 @@ def one_run(rig: Rig, folder: Path, rate: float, chance: random.Random) -> tuple
         time.sleep(HEALTHY_SECONDS + chance.random())
         looks = len(rig.events("look")) - looks
         cost = 1000 * (spent(monitor.pid) - used) / max(1, looks)
+        if rig.events("end"):
+            raise SystemExit(f"a healthy canary was taken back: {rig.events('end')} in {folder}")
         set_faults(rig.canary, errors=rate)
         began = time.monotonic()
         wait_for(lambda: weight(rig, "c1") == 0, 300, "no traffic")

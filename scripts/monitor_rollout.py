@@ -171,10 +171,11 @@ def _watch(context: Context, inputs: Inputs, rules: Rollout) -> Inputs:
     from signalbox.rollout.engine import Engine
     from signalbox.rollout.looks import Looker
     from signalbox.rollout.monitor import Monitor
-    from signalbox.rollout.observe import Blind, Source
+    from signalbox.rollout.observe import Source
     from signalbox.rollout.progress import Journal, announcer
     from signalbox.rollout.serve import Board, serving
     from signalbox.rollout.state import Audit, held_traffic
+    from signalbox.rollout.sweep import Blind
     from signalbox.rollout.traffic import open_traffic
     from signalbox.rollout.watching import watch_only
     from signalbox.signals.http import new_session

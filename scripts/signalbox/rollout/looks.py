@@ -35,6 +35,7 @@ class Looker:
         self._known: Known | None = None
         self._routed: Routed | None = None
         self._elapsed = 0.0
+        self._begun = False
         self._began = self._slice_began = self._next = clock.monotonic()
         self._offset = clock.now() - clock.monotonic()
 
@@ -111,7 +112,10 @@ class Looker:
         self._slice_began = now - watched
         self._next = now + self._rules.look_seconds
         self._offset = self._clock.now() - now
-        self._tracker.restart(self._source.read())
+        # Between slices it is the same canary, and every request counts; before the first it was not yet.
+        since = now + self._offset if not self._elapsed and not watched and not self._begun else 0.0
+        self._begun = True
+        self._tracker.restart(self._source.read(), since)
         self._routed = self._engine.routed() if self._engine else None
 
     def wait(self) -> bool:

@@ -44,19 +44,6 @@ class Source(Protocol):
         """Both arms now; never raises for trouble of the source, which is a state of the readings."""
 
 
-class Blind:
-    """No signals at all: for the sweeper, who needs none."""
-
-    def describe(self) -> str:
-        """A name for people."""
-        return "no signals"
-
-    def read(self) -> Arms:
-        """Nothing, and that is said."""
-        nothing = Reading(state="empty", at=0.0, source="", detail="nothing is measured here")
-        return Arms(canary=nothing, baseline=nothing)
-
-
 class DirectSource:
     """``/metrics`` of both arms."""
 
@@ -144,11 +131,21 @@ class Tracker:
         self._rules = rules
         self._before: Arms | None = None
         self._held: list[Reading] = []
+        self._since = 0.0
 
-    def restart(self, arms: Arms | None) -> None:
-        """Count from ``arms`` on (from the next good reading, if it is None or not good)."""
-        self._held = []
-        self._before = arms if arms and arms.canary.state == arms.baseline.state == "ok" else None
+    def restart(self, arms: Arms | None, since: float = 0.0) -> None:
+        """Count from ``arms`` on (from the next good reading, if it is None or not good).
+
+        With ``since`` (seconds since 1970) counting begins with values measured from then on: what a canary
+        answered before its rollout, and a Prometheus scraped later, is not held against it.
+        """
+        self._held, self._since = [], since
+        good = arms is not None and arms.canary.state == arms.baseline.state == "ok"
+        self._before = arms if arms and good and not self._early(arms) else None
+
+    def _early(self, arms: Arms) -> bool:
+        times = [reading.sampled_at for reading in (arms.canary, arms.baseline)]
+        return any(time is not None and time < self._since for time in times)
 
     def measure(self, arms: Arms, *, control: bool) -> Measured:
         """What happened since the reading before. Without ``control`` the baseline need not answer."""
@@ -159,6 +156,8 @@ class Tracker:
         if chosen is None:
             return Measured(state="ok", detail="waiting for values of the baseline as new as the canary's")
         before, arms = self._before, Arms(canary=chosen, baseline=arms.baseline)
+        if before is None and self._early(arms):
+            return Measured(state="ok", detail="waiting for values measured since the rollout began")
         if before is None:
             self._advance(arms)
             return Measured(state="empty", detail="the first reading; counting begins here")
@@ -290,4 +289,4 @@ def _pair(treated: int, treated_events: int, control: int, control_events: int) 
     return Pair(treated, min(treated_events, treated), control, min(control_events, control))
 
 
-__all__ = ["Arms", "Blind", "DirectSource", "Measured", "PrometheusSource", "Source", "Tracker"]
+__all__ = ["Arms", "DirectSource", "Measured", "PrometheusSource", "Source", "Tracker"]

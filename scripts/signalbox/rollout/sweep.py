@@ -10,12 +10,27 @@ from signalbox.rollout.authority import authority
 from signalbox.rollout.clock import Clock, at
 from signalbox.rollout.engine import Engine
 from signalbox.rollout.model import Inputs
+from signalbox.rollout.observe import Arms
 from signalbox.rollout.progress import Journal
 from signalbox.rollout.state import State, StateFile
 from signalbox.rollout.traffic import TrafficError
+from signalbox.signals import Reading
 
 _TRIES = 5
 _UNDER_WAY = ("stepping", "watching", "retreating")
+
+
+class Blind:
+    """No signals at all: for the sweeper, who needs none."""
+
+    def describe(self) -> str:
+        """A name for people."""
+        return "no signals"
+
+    def read(self) -> Arms:
+        """Nothing, and that is said."""
+        nothing = Reading(state="empty", at=0.0, source="", detail="nothing is measured here")
+        return Arms(canary=nothing, baseline=nothing)
 
 
 def sweep(

@@ -238,6 +238,19 @@ def test_in_a_shared_incident_the_baselines_errors_are_counted_before_the_canary
     assert found.skew == 8.0
 
 
+def test_what_a_canary_answered_before_its_rollout_is_not_held_against_it():
+    """Smoke tests fail at second 98, the rollout begins at 100, Prometheus scrapes at 95, 110 and 125."""
+    tracker = Tracker(RULES)
+    old = Arms(reading(0, sampled_at=95.0), reading(1000, sampled_at=95.0))
+    tracker.restart(old, since=100.0)
+    waiting = tracker.measure(old, control=True)
+    assert (waiting.state, waiting.signals) == ("ok", {})
+    assert "since the rollout began" in waiting.detail
+    tracker.measure(Arms(reading(30, 20, sampled_at=110.0), reading(1100, sampled_at=110.0)), control=True)
+    last = Arms(reading(60, 20, sampled_at=125.0), reading(1400, sampled_at=125.0))
+    assert tracker.measure(last, control=True).signals["errors"] == (Pair(30, 0, 300, 0),)
+
+
 def test_after_a_reset_both_arms_are_counted_from_there():
     tracker = Tracker(RULES)
     tracker.restart(Arms(reading(100), reading(1000)))
