@@ -36,6 +36,7 @@ def run(context: Context) -> Result:
     from signalbox.decision import parse_time
     from signalbox.errors import InputError
     from signalbox.feedback.derive import outcomes_of_run
+    from signalbox.feedback.paging import outcomes_of
     from signalbox.files import read_limited
     from signalbox.ledger import (
         GitLedger,
@@ -67,7 +68,10 @@ def run(context: Context) -> Result:
     if args.outcome:
         data = read_limited(Path(args.outcome), 1 << 24, "file of outcomes")
         outcomes = read_outcomes(
-            data, recorded_at=context.stamp.at, producer=context.stamp.producer, where=args.outcome
+            outcomes_of(data) or data,
+            recorded_at=context.stamp.at,
+            producer=context.stamp.producer,
+            where=args.outcome,
         )
     found = harvest(Path(args.decisions)) if args.decisions else Harvest(bundles=(), refused=(), others=0)
     expected = expected_digests(args.expect)

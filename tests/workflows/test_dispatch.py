@@ -37,6 +37,17 @@ def test_a_proposal_of_a_rollback_comes_in_by_the_door(runner, repository):
     assert "Checkout fails." in json.dumps(record)
 
 
+def test_an_incident_comes_in_by_the_door_and_counts_for_its_delivery(runner, repository, github):
+    made = repository({".github/signalbox.yml": "mode: enforce\n"})
+    payload = {"incident": "PD-1", "status": "triggered", "at": "2026-01-02T03:04:05Z"}
+    run = send(runner, made, "incident", payload | {"digest": DIGEST, "environment": "production"})
+    assert run.code == 0, run.explain()
+    git = github.state.git("acme/shop")
+    [ref] = git.line("for-each-ref", "--format=%(refname)", "refs/signalbox/ledger").split()
+    told = json.loads(git.line("show", f"{ref}:{git.line('ls-tree', '-r', '--name-only', ref)}"))
+    assert (told["label"], told["source"], told["subject"]["digest"]) == ("bad", "incident-link", DIGEST)
+
+
 def test_a_selection_comes_in_by_the_door(runner, repository):
     made = repository(shop.FILES)
     base = made.git("rev-parse", "HEAD")

@@ -32,6 +32,10 @@ Sha = Annotated[str, _form("a full commit id, 40 lower-case hex digits", r"[0-9a
 Digest = Annotated[str, _form("sha256: and 64 lower-case hex digits", r"sha256:[0-9a-f]{64}", 71)]
 Number = Annotated[str, _form("the run's number, as text", r"[1-9][0-9]*", 20)]
 Days = Annotated[str, _form("a number of days from 1 to 3650, as text", r"[1-9][0-9]{0,3}", 4)]
+Name = Annotated[
+    str, _form("letters, digits, dots and dashes, at most 64", r"[A-Za-z0-9][A-Za-z0-9._-]*", 64)
+]
+Time = Annotated[str, _form("a time in UTC, as 2026-01-02T03:04:05Z", r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", 20)]
 # No control or formatting characters, no markup, nothing that the runner would take for a command.
 Sentence = Annotated[
     str,
@@ -101,6 +105,16 @@ class TelemetryFeedback(Payload, frozen=True, kw_only=True):
     run_id: Number
 
 
+class Incident(Payload, frozen=True, kw_only=True):
+    """Record that ``incident``, begun ``at``, was of ``digest``; status dismissed takes it back."""
+
+    incident: Name
+    status: Literal["triggered", "acknowledged", "resolved", "dismissed"]
+    at: Time
+    digest: Digest
+    environment: Environment
+
+
 class HealthReport(Payload, frozen=True, kw_only=True):
     """Write the report of the last ``days``."""
 
@@ -115,6 +129,7 @@ CAPABILITIES: Mapping[str, type[Payload]] = {
     "deploy": Deploy,
     "rollback": Rollback,
     "telemetry-feedback": TelemetryFeedback,
+    "incident": Incident,
     "health-report": HealthReport,
 }
 

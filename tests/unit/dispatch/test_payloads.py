@@ -24,6 +24,13 @@ GOOD = {
         "reason": "Größere Störung: checkout fails (5 %).",
     },
     "telemetry-feedback": {"run-id": "77"},
+    "incident": {
+        "incident": "PD-77.a",
+        "status": "triggered",
+        "at": "2026-01-02T03:04:05Z",
+        "digest": DIGEST,
+        "environment": "production",
+    },
     "health-report": {"days": "31"},
 }
 
