@@ -1,8 +1,8 @@
 """Gates and contracts: answers against an independent reading of the tables, faults that must permit nothing.
 
 usage: gates.py            all figures
-       gates.py --rows     every row of the tables with the case that passes, the case that fails, and whether
-                           taking the row out of the policy changes the answer
+       gates.py --rows     every row of the tables and every part of a phase's record, with the case that
+                           passes, the case that fails, and whether taking it out changes the answer
 """
 
 from __future__ import annotations
@@ -127,16 +127,17 @@ def matrix() -> list[Figure]:
 
 
 def coverage(show: bool) -> list[Figure]:
-    from gates_rows import every
+    import gates_phases
+    import gates_rows
     from gates_world import world
 
-    rows, both = every(), 0
+    rows, both = [*gates_rows.every(), *gates_phases.every()], 0
     with world() as here:
         for row in rows:
             why = row.judge(here)
             both += not why
             if show or why:
-                print(f"{row.table:20} {row.name:40} {why or 'holds, breaks, and dies with its line'}")
+                print(f"{row.table:24} {row.name:40} {why or 'holds, breaks, and dies with its line'}")
     value = 100 * both / len(rows)
     return [Figure("rows with a passing and a failing question", value, "%", n=len(rows), goal=">= 100")]
 

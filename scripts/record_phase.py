@@ -146,7 +146,7 @@ def main() -> int:
     """Entry point."""
     command = Command("record_phase", __doc__ or "", epilog=EXAMPLES)
     command.option("--what", metavar="WHAT", dest="by_name", help="the same as WHAT, for workflows")
-    command.positional("what", nargs="?", default="", metavar="WHAT")
+    command.positional("what", nargs="?", default="", metavar="WHAT", help=f"{', '.join(WHAT)}: see below")
     command.option("--folder", metavar="DIR", help="where the work item's records are")
     command.option("--work-item", metavar="ID", help="with begin: what it is called")
     command.option("--phase", metavar="NAME", help="with record: which phase's it is")
