@@ -106,7 +106,7 @@ arguments=()
 case $script in
   # These start the caller's own suite, which needs the caller's environment; python -I ignores that.
   index_tests)
-    if [[ -z ${SIGNALBOX_MERGE:-} ]]; then
+    if [[ -z ${SIGNALBOX_MERGE:-}${SIGNALBOX_COVERAGE:-}${SIGNALBOX_GRAPH:-} ]]; then
       arguments=(-- bash -euo pipefail -c "${SUITE:?the input command is empty}")
     fi
     ;;

@@ -17,11 +17,16 @@ EXAMPLES = """
 examples:
   index_tests.py --index .signalbox/index.sqlite -- pytest
   index_tests.py --index index.sqlite -- python3.12 -m pytest -n 4 tests/unit
+  index_tests.py --index index.sqlite --coverage coverage --junit junit      coverage/unit.info, junit/*.xml
+  index_tests.py --index index.sqlite --graph graph.json      {"depends": {"a": ["b"]}, "tests": ["a"]}
   index_tests.py --merge shard-1.sqlite shard-2.sqlite --index index.sqlite
 
+Reports and graphs are weaker than a recording, and each plan that rests on them says so (docs/selection.md).
 The suite runs in its own interpreter, which needs pytest 7 to 9 on Python 3.9 or later and nothing else:
 the plugin is put on its path for this run. The exit code is the suite's, and 2 when there is no index.
 """
+
+_LIMIT, _MOST_REPORTS = 128_000_000, 5000
 
 
 def run(context: Context) -> Result:
@@ -32,6 +37,8 @@ def run(context: Context) -> Result:
     command = context.args.command
     if context.args.merge:
         return _merged(context)
+    if context.args.coverage or context.args.graph:
+        return _weaker(context)
     if not command:
         raise InputError("there is no command to record", where="--", fix="Give one: -- pytest tests")
     target = _target(context)
@@ -85,6 +92,59 @@ def _merged(context: Context) -> Result:
     return Result(
         text=f"{target}: {tests} tests, merged", exit=0, outputs={"index": str(target), "tests": str(tests)}
     )
+
+
+def _weaker(context: Context) -> Result:
+    """An index without a recording, of a project in any language."""
+    import os
+    import sqlite3
+
+    from signalbox.change import worktree
+    from signalbox.files import read_limited
+    from signalbox.selection.other import weak_of_graph, weak_of_reports
+    from signalbox.selection.weaker import write_weak
+
+    args = context.args
+    if args.command or (args.coverage and args.graph):
+        raise InputError(
+            "one of a command, --coverage and --graph makes an index", fix="Leave the others out."
+        )
+    target = _target(context)
+    _, commit, tracked = worktree(context.repo)
+    settings, at = context.policy.settings, context.stamp.at
+    if args.graph:
+        data = read_limited(Path(args.graph), _LIMIT, "graph")
+        weak = weak_of_graph(tracked, data, settings, commit=commit, recorded_at=at)
+    else:
+        coverage = _reports(args.coverage, "--coverage", (".info", ".lcov", ".xml"))
+        junit = _reports(args.junit, "--junit", (".xml",)) if args.junit else {}
+        weak = weak_of_reports(tracked, coverage, junit, settings, commit=commit, recorded_at=at)
+    temporary = target.with_name(f".{target.name}.{context.stamp.id}.tmp")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        connection = sqlite3.connect(temporary)
+        try:
+            write_weak(connection, weak, "")
+        finally:
+            connection.close()
+        os.replace(temporary, target)  # noqa: PTH105  the same call for both kinds of path
+    finally:
+        temporary.unlink(missing_ok=True)
+    text = f"{target}: {len(weak.tests)} tests by {weak.evidence}, {len(weak.unknown)} of them always run"
+    return Result(text=text, exit=0, outputs={"index": str(target), "tests": str(len(weak.tests))})
+
+
+def _reports(folder: str, option: str, suffixes: tuple[str, ...]) -> dict[str, bytes]:
+    """Name below the folder → content of every report; `InputError` where there is none."""
+    from signalbox.files import read_limited
+
+    root = Path(folder)
+    paths = (
+        sorted(p for p in root.rglob("*") if p.suffix in suffixes and p.is_file()) if root.is_dir() else []
+    )
+    if not paths or len(paths) > _MOST_REPORTS:
+        raise InputError(f"{len(paths) or 'no'} reports are in this folder", where=f"{option} {folder}")
+    return {path.relative_to(root).as_posix(): read_limited(path, _LIMIT, "report") for path in paths}
 
 
 def _named(given: list[Path]) -> list[Path]:
@@ -141,6 +201,13 @@ def main() -> int:
         metavar="FILE",
         help="instead of recording, unite these indexes of one commit, or all that lie in these folders",
     )
+    command.option(
+        "--coverage", metavar="DIR", help="instead of recording: reports of covered files, named by suite"
+    )
+    command.option(
+        "--junit", metavar="DIR", help="with --coverage: JUnit reports, for durations and failures"
+    )
+    command.option("--graph", metavar="FILE", help="instead of recording: JSON, which file depends on which")
     command.option("--expect", metavar="N", help="with --merge: so many indexes must be there")
     command.positional("command", nargs="*", metavar="-- COMMAND", help="the suite, as you run it")
     return command.run(run)

@@ -53,6 +53,25 @@ def test_an_index_of_one_command_lets_single_tests_be_chosen(runner, changed):
     assert "test_stock" not in run.outputs("tests")["out"]
 
 
+@pytest.mark.parametrize(
+    "inputs", [{"coverage": "out/coverage", "junit": "out/junit"}, {"graph": "out/graph.json"}]
+)
+def test_an_index_is_made_of_reports_or_of_a_graph(runner, changed, inputs):
+    lcov = "TN:\\nSF:shop/price.py\\nDA:1,1\\nend_of_record\\n"
+    graph = json.dumps(
+        {"depends": {"tests/test_price.py": ["shop/price.py"]}, "tests": ["tests/test_price.py"]}
+    )
+    lay = f"""\
+mkdir -p out/coverage/unit/tests out/junit
+printf '{lcov}' > out/coverage/unit/tests/test_price.py.info
+echo '<testsuite><testcase classname="tests.test_price" name="a" time="1"/></testsuite>' > out/junit/a.xml
+echo '{graph}' > out/graph.json
+"""
+    run = runner.use(changed, "index-tests", {"index": "out/i.sqlite", **inputs}, before=[{"run": lay}])
+    assert run.code == 0, run.explain()
+    assert run.outputs("used")["tests"] == ("1" if "graph" in inputs else "2")
+
+
 def test_an_index_whose_suite_records_nothing_is_no_index(runner, changed):
     run = runner.use(changed, "index-tests", {"command": "true", "index": "out/index.sqlite"})
     assert run.code == 1

@@ -37,7 +37,8 @@ def work_of(
     ids = list(plan.get("tests", ()))
     full = bool(plan.get("full_suite"))
     gone = set(plan.get("gone_test_files", ()))
-    known = [t for t in durations if place.file(t) not in gone] if plan.get("runs_pytest", True) else []
+    other = tuple(plan.get("not_pytest", ()))
+    known = [t for t in durations if place.file(t) not in gone and not below(place.file(t), other)]
     whole = set(plan.get("whole_files", ()))
     if full:
         ids, whole = sorted(known), {place.file(test) for test in known}

@@ -86,7 +86,7 @@ def missed(plan: Mapping[str, Any], failing: Iterable[str]) -> list[str]:
     files = tuple(_dotted(test) + "." for test in plan.get("tests", ()) if "::" not in test)
     roots = tuple(_dotted(posixpath.relpath(path, root)) + "." for path in places)
     others = [_dotted(test) for s in suites for test in s.get("tests", ())]
-    if not plan.get("runs_pytest", True):
+    if plan.get("not_pytest"):
         others += [_dotted(path) for path in places]
 
     def runs(label: str) -> bool:

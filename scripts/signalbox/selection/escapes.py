@@ -18,7 +18,7 @@ from signalbox.stats.binomial import lower_bound, upper_bound
 CODE = "escape-bound"
 CONFIDENCE = 0.95
 WINDOW = 500  # older audits were of another index and other tests
-AUDITED = ("tests", "suites", "new_test_files", "whole_files", "rootdir", "runs_pytest")
+AUDITED = ("tests", "suites", "new_test_files", "whole_files", "rootdir", "not_pytest")
 """What is kept of the plan that an audit puts to the test."""
 
 

@@ -79,7 +79,7 @@ def make_plan(
         "full_paths": list(inputs.full_paths) if verdict == FULL else [],
         "rootdir": index.rootdir if index is not None else ".",
         "invocation": index.invocation if index is not None else ".",
-        "runs_pytest": index is None or index.evidence in BY_PYTEST,
+        "not_pytest": _not_pytest(inputs, settings),
         "estimated_minutes": round(minutes, 3),
         "full_minutes": None if full_minutes is None else round(full_minutes, 3),
         "saved_minutes": round(saved, 3),
@@ -88,6 +88,14 @@ def make_plan(
         "skipped_tests": 0 if verdict == FULL else None if index is None else index.tests - len(wanted),
         "reasons": [{"code": r.code, "text": r.text, "effect": r.effect} for r in reasons],
     }
+
+
+def _not_pytest(inputs: Inputs, settings: Settings) -> list[str]:
+    """Where tests lie that a suite's own command runs, in an index that knows not only pytest's tests."""
+    if inputs.index is None or inputs.index.evidence in BY_PYTEST:
+        return []
+    own = [name for name, suite in settings.suites.items() if suite.command]
+    return sorted({path for name in own for path in inputs.suites.get(name, SuiteFact()).paths})
 
 
 def _in_full(path: str, inputs: Inputs) -> bool:

@@ -212,7 +212,7 @@ def test_a_suites_own_command_gets_its_tests():
 def test_tests_that_are_gone_or_of_another_runner_are_not_given_to_pytest():
     plan = {"full_suite": True, "suites": [], "gone_test_files": ["tests/b.py"], "full_paths": ["tests"]}
     assert [w.name for w in work_of(plan, DURATIONS, 4, {}).work] == ["tests/a.py"]
-    assert work_of(plan | {"runs_pytest": False}, DURATIONS, 4, {}).work == ()
+    assert work_of(plan | {"not_pytest": ["tests"]}, DURATIONS, 4, {}).work == ()
 
 
 def runs(shard: Shard, test: str) -> int:

@@ -173,7 +173,6 @@ def test_a_failed_test_was_in_the_plan_or_it_was_missed(name: str, skipped: bool
             {"how": "selected", "paths": ["java"], "tests": ["java/src/test/com/acme/CartTest.java"]},
         ],
         "rootdir": "pkg",
-        "runs_pytest": True,
     }
     assert (missed(plan, [name]) == [name]) is skipped
     assert missed(plan | {"suites": [{"how": "all", "paths": ["pkg"]}]}, [name]) == []
