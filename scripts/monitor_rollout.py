@@ -141,8 +141,7 @@ def _inputs(context: Context) -> Inputs:
 
     args, policy = context.args, context.policy.settings.rollout
     for option in ("slice_seconds", "look_seconds", "error_objective", "latency_objective_ms"):
-        if getattr(args, option) < 0:
-            raise InputError("must be positive", where=f"--{option.replace('_', '-')}")
+        plan.check_number(getattr(args, option), f"--{option.replace('_', '-')}")
     return Inputs(
         subject=context.subject(commit=args.sha, digest=plan.check_digest(args.digest)),
         deployment=plan.check_name(args.deployment),

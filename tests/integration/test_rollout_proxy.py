@@ -278,6 +278,14 @@ def test_an_adapter_that_lies_is_found_out_by_where_the_requests_go(tmp_path):
     assert "the canary got 0%" in rig.verdict()["reasons"][0]["text"]
 
 
+@pytest.fixture(scope="module")
+def services(tmp_path_factory):
+    """Ports of two services that answer, for whoever only reads them."""
+    folder = tmp_path_factory.mktemp("services")
+    with service(folder, "one") as (port, _), service(folder, "two") as (other, _):
+        yield port, other
+
+
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
@@ -293,18 +301,25 @@ def test_an_adapter_that_lies_is_found_out_by_where_the_requests_go(tmp_path):
         (["--prometheus", "http://127.0.0.1:9"], "one of the two"),
         (["--standing-approval", "/nowhere"], "cannot be read"),
         (["--slice-seconds", "-1"], "positive"),
+        (["--slice-seconds", "nan"], "positive"),
+        (["--look-seconds", "inf"], "positive and finite"),
+        (["--look-seconds", "300"], "shorter than the time between two looks"),
+        (["--error-objective", "5"], "positive and below 1"),
+        (["--sweep", "yes", "--mode", "observe"], "needs mode enforce"),
+        (["--serve", "here"], "is not HOST:PORT"),
+        (["--deployment-status", "yes"], "no repository is named"),
     ],
 )
-def test_bad_input_is_refused_before_any_traffic_moves(tmp_path, wrong, said):
-    with service(tmp_path, "one") as (port, _), service(tmp_path, "two") as (other, _):
-        script = tmp_path / "traffic.sh"
-        script.write_text(
-            f'#!/bin/sh\necho "$@" >> {tmp_path}/asked\necho \'{{"canary": 0, "baseline": 100}}\'\n'
-        )
-        script.chmod(0o755)
-        rig = Rig(tmp_path)
-        rig.canary, rig.baseline, rig.traffic = port, other, f"command:{script}"
-        done = rig.run(*wrong)
+def test_bad_input_is_refused_before_any_traffic_moves(tmp_path, services, wrong, said):
+    script = tmp_path / "traffic.sh"
+    script.write_text(
+        f'#!/bin/sh\necho "$@" >> {tmp_path}/asked\necho \'{{"canary": 0, "baseline": 100}}\'\n'
+    )
+    script.chmod(0o755)
+    rig = Rig(tmp_path)
+    rig.canary, rig.baseline = services
+    rig.traffic = f"command:{script}"
+    done = rig.run(*wrong)
     assert done.returncode == 2, done.stdout + done.stderr
     assert said in done.stderr
     asked = tmp_path / "asked"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Sequence
 from itertools import pairwise
@@ -69,6 +70,15 @@ def check_rules(rules: Rollout) -> None:
         )
     if rules.look_seconds > rules.slice_seconds:
         raise InputError("a slice is shorter than the time between two looks", where="--slice-seconds")
+
+
+def check_number(value: float, option: str) -> None:
+    """``InputError`` unless ``value`` can be seconds, milliseconds or, for the error objective, a share."""
+    most = 1.0 if option == "--error-objective" else math.inf
+    # Written so that nan, which no comparison holds for, is refused too.
+    if not 0 <= value < most:
+        below = f"below {most:g}" if math.isfinite(most) else "finite"
+        raise InputError(f"must be positive and {below}", where=option)
 
 
 def check_name(deployment: str) -> str:
