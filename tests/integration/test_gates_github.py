@@ -159,12 +159,15 @@ def test_reviewers_of_environments_answer_for_their_roles_in_this_run_only(shop)
 
 def test_it_is_told_by_one_comment_and_a_status(shop):
     for _ in range(2):
-        ask(shop, "--publish")
+        ask(shop, "--mode", "enforce", "--publish")
     repo = shop[1]
     assert len(repo.comments) == 1
     assert "signalbox:gate-gate-3" in repo.comments[0]["body"]
     assert "approval by" not in repo.comments[0]["body"] or "quinn" in repo.comments[0]["body"]
     assert {(row["context"], row["state"]) for row in repo.statuses} == {("signalbox/gate-3", "success")}
+
+
+RULE = ("--mode", "enforce", "--protection-rule", "production", "--run-id")
 
 
 @pytest.mark.parametrize(
@@ -177,9 +180,20 @@ def test_a_custom_protection_rule_is_answered_only_when_something_is_decided(sho
     run = next(row for row in repo.runs if row["id"] == RUN)
     run["waits_for"] = ["production"]
     repo.pulls[-1]["reviews"] = [review(login, sha) for login in reviews]
-    done, _ = ask(shop, "--protection-rule", "production", "--run-id", str(RUN))
+    done, _ = ask(shop, *RULE, str(RUN))
     assert [state for _, state, _ in run.get("answers", [])] == answers, done.stderr
     assert not double.violations
+
+
+@pytest.mark.parametrize("mode", ["observe", "advise"])
+def test_until_it_is_enforced_nothing_is_let_through_or_held_up(shop, mode):
+    double, repo, *_ = shop
+    run = next(row for row in repo.runs if row["id"] == RUN)
+    run["waits_for"] = ["production"]
+    repo.pulls[-1]["reviews"] = [review(login, shop[3]) for login in ("dora", "quinn")]
+    ask(shop, *RULE, str(RUN), "--publish", "--mode", mode)
+    assert (run.get("answers", []), repo.statuses) == ([], [])
+    assert len(repo.comments) == 1
 
 
 def test_a_failed_gate_rejects_the_deployment(shop):
@@ -187,5 +201,5 @@ def test_a_failed_gate_rejects_the_deployment(shop):
     run = next(row for row in repo.runs if row["id"] == RUN)
     run["waits_for"] = ["production"]
     repo.check_runs[-1]["conclusion"] = "failure"
-    ask(shop, "--protection-rule", "production", "--run-id", str(RUN))
+    ask(shop, *RULE, str(RUN))
     assert [(name, state) for name, state, _ in run["answers"]] == [("production", "rejected")]
