@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from signalbox.cli import ASKS, DENIES, PERMITS, Command, Context, Result
 from signalbox.errors import InputError
+
+if TYPE_CHECKING:
+    from signalbox.gates.rollback import Incident
 
 EPILOG = """\
 examples:
@@ -103,6 +107,7 @@ def run(context: Context) -> Result:
     ]
     return Result(
         text=data.decode().rstrip() if args.format == "json" else "\n".join(lines),
+        summary=_summary(incident),
         outputs={
             "incident-id": incident.id,
             "status": incident.status,
@@ -111,6 +116,24 @@ def run(context: Context) -> Result:
         },
         exit=ASKS if incident.needs_person else PERMITS,
     )
+
+
+def _summary(incident: Incident) -> str:
+    """What the person who decides reads: who, by when, why, and the runbook to approve."""
+    from signalbox.render.escape import markdown_text as plain
+
+    where = plain(incident.environment or "an unnamed environment")
+    by = incident.decide_by or incident.fix_by
+    sign = "🟡" if incident.needs_person else "⚪"
+    parts = [
+        f"### {sign} Rollback {plain(incident.status)}: {plain(incident.deployment)} in {where}",
+        f"**Why:** {plain(incident.reason)}",
+        f"**Decides:** {plain(incident.decides)}" + (f", by {plain(by)}" if by else ""),
+        f"Severity {incident.severity}: {plain(incident.action)}. "
+        f"The work goes to {plain(', '.join(incident.routed_to))}.",
+        "\n".join(f"{number}. {plain(step)}" for number, step in enumerate(incident.runbook, 1)),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
 
 
 def _follow(context: Context) -> Result:

@@ -45,6 +45,24 @@ def test_the_matrix_of_who_decides_by_when(tmp_path, place, severity, minutes, s
     assert bool(record["runbook"]) == (code == 3)
 
 
+def test_who_decides_reads_the_runbook_in_the_steps_summary(tmp_path):
+    summary = tmp_path / "summary.md"
+    arguments = [*BASE[:4], "--reason", "errors at 4% <img src=x> ::error::", "--format", "github"]
+    subprocess.run(
+        [sys.executable, ROOT / "scripts" / "propose_rollback.py", "--repo", tmp_path, "--severity", "high",
+         "--environment", "production", *arguments],
+        capture_output=True, timeout=60, env=environment() | {"GITHUB_STEP_SUMMARY": str(summary)},
+    )  # fmt: skip
+    text = summary.read_text()
+    first = text.split("\n\n")
+    assert "Rollback proposed" in first[0]
+    assert "errors at 4%" in first[1]
+    assert "holds platform" in first[2]
+    assert ", by 20" in first[2]
+    assert "\n1. " in text
+    assert "<img" not in text
+
+
 @pytest.mark.parametrize(
     ("cause", "agents"),
     [
