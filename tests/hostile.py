@@ -180,11 +180,12 @@ def commands(log: str) -> list[tuple[str, str, str]]:
             if text == f"::{resume}::":
                 resume = ""
             continue
-        older = _OLDER.search(line)
-        if older:
-            found.append((older[1], "older form", line))
         match = _COMMAND.match(text)
         if not match:
+            # Only a line that is no command of today's form is looked through for the older one.
+            older = _OLDER.search(line)
+            if older:
+                found.append((older[1], "older form", line))
             continue
         name, properties, value = match[1], (match[2] or "").strip(), match[3]
         if name == "stop-commands":

@@ -68,12 +68,14 @@ class Ran:
 class World:
     """The folder, made once, and put back after every run.
 
-    ``ports`` are the doubles that can be reached: by the port that a script asks for, the one that answers.
+    ``ports`` are the doubles that can be reached: by the port that a script asks for, the one that answers,
+    or -1 for no answer in time.
     ``sha`` stands wherever a scene or a file says ``SHA``.
     """
 
     def __init__(self, root: Path, github: Any, ports: dict[int, int], sha: str) -> None:
         self.root, self.github, self.ports, self.sha = root, github, ports, sha
+        self._mutated: set[Path] = set()
         self.work = root / "a" / "b" / "c" / "d" / "e" / "f" / "work"
         self.temp = root / "temp"
         self.pristine = root.with_name(root.name + "-pristine")
@@ -82,9 +84,17 @@ class World:
         self._before = self._look()
 
     def run(
-        self, scene: Scene, *, given: dict[str, str] | None = None, environ: dict[str, str] | None = None
+        self,
+        scene: Scene,
+        *,
+        given: dict[str, str] | None = None,
+        environ: dict[str, str] | None = None,
+        look: Callable[[Path], object] | None = None,
     ) -> Ran:
-        """Run the scene with some options and variables changed; the world is as before afterwards."""
+        """Run the scene with some options and variables changed; the world is as before afterwards.
+
+        ``look`` is shown every file that was changed, before it is put back.
+        """
         options = {"mode": "enforce", "fail-on": "review", "format": "github"} | scene.options | (given or {})
         variables = self._environ(scene) | (environ or {})
         for name, value in options.items():
@@ -122,19 +132,24 @@ class World:
             outputs=hostile.outputs(self._runner("output")),
             others={name: self._runner(name) for name in ("env", "path", "state")},
             summary=self._runner("summary"),
-            changed=self._changed(),
+            changed=self._changed() - self._mutated,
             comments=[row["body"] for row in repository.comments],
             states=[row["state"] for row in repository.statuses],
         )
+        for path in sorted(ran.changed) if look else ():
+            if path.is_file() and look:
+                look(path)
         self.restore()
         return ran
 
     def mutate(self, path: Path, data: bytes) -> None:
-        """Change a file until the next run is over."""
+        """Change a file until the next run is over; it does not count as changed by that run."""
         path.write_bytes(data)
+        self._mutated.add(path)
 
     def restore(self) -> None:
         """Make everything as it was."""
+        self._mutated.clear()
         for path in sorted(self._changed(), reverse=True):
             original = self.pristine / path.relative_to(self.root)
             if path.is_dir() and not path.is_symlink():
@@ -202,7 +217,8 @@ class World:
         files: dict[str, str | bytes] = {
             ".github/signalbox.yml": POLICY,
             "app/price.py": "def total(a, b):\n    return a * b\n",
-            "tests/test_price.py": "def test_total():\n    assert True\n",
+            "tests/test_price.py": "import app.price as p\ndef test_six():\n    assert p.total(2, 3) == 6\n",
+            "tests/test_other.py": "def test_other():\n    assert True\n",
             "reports/unit.xml": JUNIT,
             "reports/counts.json": '{"total": 2, "passed": 1, "failed": 1, "skipped": 0}',
             "block.json": made("promotion", "block"),
@@ -337,6 +353,8 @@ def _no_network(ports: dict[int, int]) -> Iterator[None]:
 
     def connect(self: socket.socket, address: Any) -> None:
         if isinstance(address, tuple) and address[0] == "127.0.0.1" and address[1] in ports:
+            if ports[address[1]] < 0:
+                raise TimeoutError(110, "Connection timed out")
             return real(self, ("127.0.0.1", ports[address[1]]))
         raise ConnectionRefusedError(111, "Connection refused")
 
