@@ -52,6 +52,8 @@ class Frame:
                 self._declared.update(inner.names)
             elif isinstance(inner, ast.Name) and not isinstance(inner.ctx, ast.Load):
                 stored.add(inner.id)
+            elif isinstance(inner, ast.ExceptHandler) and inner.name:
+                stored.add(inner.name)  # what is caught was raised just now
             elif isinstance(inner, RESUMES):
                 self.resumable = True
             elif isinstance(inner, (ast.Assign, ast.NamedExpr)):

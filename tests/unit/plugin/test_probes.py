@@ -229,6 +229,23 @@ MEMOS = {
         """,
         False,
     ),
+    "what is told to an exception": (
+        """
+        class E(Exception):
+            where = None
+        def f(k):
+            try:
+                try:
+                    raise E
+                except E as e:
+                    if e.where is None:
+                        e.where = k
+                    raise
+            except E:
+                pass
+        """,
+        False,
+    ),
     "a count": (
         """
         N = {'n': 1}
