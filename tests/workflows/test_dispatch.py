@@ -6,6 +6,8 @@ import pytest
 import shop
 from bundles import bundle
 
+from doubles.github import routes_gates  # noqa: F401  (its endpoints register themselves)
+
 DIGEST = "sha256:" + "ab" * 32
 SHA = "0123456789abcdef0123456789abcdef01234567"
 
@@ -46,6 +48,21 @@ def test_an_incident_comes_in_by_the_door_and_counts_for_its_delivery(runner, re
     [ref] = git.line("for-each-ref", "--format=%(refname)", "refs/signalbox/ledger").split()
     told = json.loads(git.line("show", f"{ref}:{git.line('ls-tree', '-r', '--name-only', ref)}"))
     assert (told["label"], told["source"], told["subject"]["digest"]) == ("bad", "incident-link", DIGEST)
+
+
+def test_a_gate_comes_in_by_the_door_and_is_asked_by_the_default_branchs_policy(runner, repository, github):
+    made = repository({".github/signalbox.yml": "mode: enforce\n", "a": "1"})
+    made.branch("feature")
+    made.commit("loosen", {".github/signalbox.yml": "mode: observe\n"})
+    sha = made.commit("change", {"a": "2"})
+    number = github.add_pull("acme/shop", "feature")
+    made.git("checkout", "-q", "main")
+    payload = {"gate": "gate-3", "sha": sha, "digest": DIGEST, "pull": str(number)}
+    run = send(runner, made, "environment-gate", payload)
+    assert run.result("gate") == "failure"
+    assert run.outputs("gate")["mode"] == "enforce", run.explain()
+    [status] = github.state.repositories["acme/shop"].statuses
+    assert (status["context"], status["sha"], status["state"]) == ("signalbox/gate-3", sha, "failure")
 
 
 def test_a_selection_comes_in_by_the_door(runner, repository):

@@ -21,6 +21,7 @@ MAX_BYTES = 64 * 1024
 """GitHub's own limit for a ``client_payload``."""
 
 Environment = Literal["development", "staging", "production"]
+Gate = Literal["gate-3", "gate-5", "gate-6", "gate-7"]
 Severity = Literal["critical", "high", "medium", "low"]
 
 
@@ -90,6 +91,15 @@ class Deploy(Payload, frozen=True, kw_only=True):
     environment: Environment
 
 
+class EnvironmentGate(Payload, frozen=True, kw_only=True):
+    """Decide ``gate`` for ``digest``, built from ``sha``, by the commit's checks and ``pull``'s reviews."""
+
+    gate: Gate
+    sha: Sha
+    digest: Digest
+    pull: Number
+
+
 class Rollback(Payload, frozen=True, kw_only=True):
     """Propose a rollback of ``digest``; a person, or a standing approval, decides."""
 
@@ -127,6 +137,7 @@ CAPABILITIES: Mapping[str, type[Payload]] = {
     "pre-promote": PrePromote,
     "promote": Promote,
     "deploy": Deploy,
+    "environment-gate": EnvironmentGate,
     "rollback": Rollback,
     "telemetry-feedback": TelemetryFeedback,
     "incident": Incident,

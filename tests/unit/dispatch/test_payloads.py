@@ -17,6 +17,7 @@ GOOD = {
     "pre-promote": {"sha": SHA, "digest": DIGEST},
     "promote": {"sha": SHA, "digest": DIGEST, "environment": "staging", "run-id": "77"},
     "deploy": {"sha": SHA, "digest": DIGEST, "environment": "production"},
+    "environment-gate": {"gate": "gate-5", "sha": SHA, "digest": DIGEST, "pull": "7"},
     "rollback": {
         "environment": "production",
         "digest": DIGEST,
