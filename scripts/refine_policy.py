@@ -21,7 +21,7 @@ examples:
 
 Nothing is ever changed by itself: a proposal is a pull request that says what it rests on and how to take it
 back. It is made only if the lower bound of its gain on held-out decisions is above 0. A drift alarm proposes
-a stricter value at once. Exit 3: there is a proposal or an alarm for people to look at.
+a stricter value at once. Exit 3: there is a proposal, an alarm or a model to be trained again.
 """
 
 
@@ -35,6 +35,7 @@ def run(context: Context) -> Result:
     from signalbox.feedback.drifting import watch
     from signalbox.feedback.proposals import propose
     from signalbox.feedback.refining import bodies, of_alarms, text
+    from signalbox.feedback.retraining import models
     from signalbox.ledger import FolderLedger, open_ledger
     from signalbox.render.escape import code_block
 
@@ -60,7 +61,8 @@ def run(context: Context) -> Result:
     taken = {proposal.name for proposal in alarms}
     proposals = (*alarms, *(p for p in found if p.name not in taken))
     links = _publish(context, proposals, bodies(proposals, settings)) if args.propose else {}
-    shown = text(proposals, missing, watched, links)
+    trained = models(history, watched, settings)
+    shown = text(proposals, missing, watched, links, trained)
     alarmed = any(item.alarmed for item in watched)
     return Result(
         text=shown,
@@ -68,9 +70,10 @@ def run(context: Context) -> Result:
         outputs={
             "proposals": str(len(proposals)),
             "tripwire": str(alarmed).lower(),
+            "retrain": " ".join(model.name.replace(" ", "-") for model in trained if model.due),
             "pull-requests": " ".join(links.values()),
         },
-        exit=ASKS if proposals or alarmed else 0,
+        exit=ASKS if proposals or alarmed or any(model.due for model in trained) else 0,
     )
 
 

@@ -21,6 +21,7 @@ from signalbox.feedback.history import Made
 from signalbox.stats.binomial import lower_bound, upper_bound
 from signalbox.stats.bounded import Interval, is_above, mean_interval
 from signalbox.stats.bounded import lower_bound as least_mean
+from signalbox.stats.offpolicy import Logged, doubly_robust
 
 Value = float | None
 Decide = Callable[[Made, Settings], str | None]
@@ -113,6 +114,12 @@ def audit_rate(plans: Sequence[Made], settings: Settings) -> Proposal | Missing:
         )
     low, high = lower_bound(missed, n, confidence), upper_bound(missed, n, confidence)
     seen = f"{missed} of {n} audits found a miss ({100 * low:.2g}% to {100 * high:.2g}%)"
+    everything = _off_policy(plans, confidence)
+    if everything is not None:
+        seen += f"; off-policy, of all {everything.n} plans {100 * (1 - everything.estimate):.2g}%"
+        seen += (
+            f" ({100 * (1 - everything.high):.2g}% to {100 * (1 - everything.low):.2g}%) would have missed"
+        )
     at = f"an audit is worth its price from {100 * worth:.2g}% on"
     if high < worth and rate > LEAST_AUDIT_RATE:
         proposed = max(LEAST_AUDIT_RATE, round(rate / 2, 4))
@@ -133,6 +140,31 @@ def audit_rate(plans: Sequence[Made], settings: Settings) -> Proposal | Missing:
         held_out=n,
         least=least,
     )
+
+
+def _off_policy(plans: Sequence[Made], confidence: float) -> Interval | None:
+    """The share of all plans, audited or not, that miss nothing: doubly robust, by logged propensities.
+
+    Audits whose outcome never came are taken to be like the others: the propensity is that of being told of.
+    """
+    drawn = [m for m in plans if _drawn(m)][-MOST_CASES:]
+    told = {m.id for m in drawn if m.label is not None and m.label.source == "audit" and m.bad is not None}
+    waiting = {m.id for m in drawn if m.verdict == "full" and m.id not in told}
+    if not told:
+        return None
+    answered = len(told) / (len(told) + len(waiting))
+    logged = [
+        Logged(
+            action="audit" if m.id in told else "skip",
+            propensity=(m.propensity or 1.0) * (answered if m.id in told else 1.0),
+            reward=float(not m.bad) if m.id in told else 0.0,
+            target={"audit": 1.0},
+            predicted={"audit": 1.0, "skip": 1.0},
+        )
+        for m in drawn
+        if m.id not in waiting
+    ]
+    return doubly_robust(logged, confidence=confidence)
 
 
 def _drawn(made: Made) -> bool:

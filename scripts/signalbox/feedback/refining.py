@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from signalbox.config import Settings
 from signalbox.feedback.drifting import Watched
 from signalbox.feedback.proposals import Missing, Proposal, Value
+from signalbox.feedback.retraining import Model
 
 
 def of_alarms(watched: Sequence[Watched], settings: Settings) -> tuple[Proposal, ...]:
@@ -30,6 +31,7 @@ def text(
     missing: Sequence[Missing],
     watched: Sequence[Watched],
     links: Mapping[str, str],
+    trained: Sequence[Model] = (),
 ) -> str:
     """Everything, a line or two each."""
     count = len(proposals)
@@ -41,6 +43,7 @@ def text(
             rows.append(f"          {links[item.name]}")
     rows += [f"missing   {item.name}: {item.text}" for item in missing]
     rows += [f"{'ALARM     ' if w.alarmed else 'watched   '}{w.name}: {w.sentence}" for w in watched]
+    rows += [f"{'retrain   ' if m.due else 'trained   '}{m.name}: {m.why}" for m in trained]
     if not watched:
         rows.append("watched   nothing yet: no decision has a known outcome")
     return "\n".join(rows)
