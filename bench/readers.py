@@ -13,6 +13,7 @@ from typing import Any
 
 from readers_case import Case
 from readers_cases import every
+from readers_held_out import held_out
 from readers_tools import Missing, python
 from results import Figure, report
 
@@ -58,47 +59,68 @@ def agrees(case: Case, answer: Any) -> bool:
     )
 
 
+def make_all(cases: Iterable[Case], place: Path) -> tuple[list[tuple[Case, Path]], dict[str, str]]:
+    """Every report that could be made, and why those of other tools could not."""
+    made: list[tuple[Case, Path]] = []
+    missing: dict[str, str] = {}
+    for number, case in enumerate(cases):
+        folder = place / str(number)
+        folder.mkdir(parents=True)
+        try:
+            path = case.make(folder)
+            if not path.is_file():
+                raise Missing("it wrote no report")
+            made.append((case, path))
+        except (Missing, RuntimeError, OSError, ValueError, subprocess.TimeoutExpired) as error:
+            missing[f"{case.tool} {case.name}"] = f"{type(error).__name__}: {error}"[:300]
+    return made, missing
+
+
+def by_form(made: Iterable[tuple[Case, Path]], exact: dict[int, bool], group: str) -> list[Figure]:
+    """Our share and a peer's, for the forms that a peer reads."""
+    made = list(made)
+    answers = peers(made)
+    figures = []
+    for form, peer in (("junit", "junitparser"), ("sarif", "sarif-tools")):
+        asked = [(case, path) for case, path in made if case.form == form]
+        if not asked:
+            continue
+        right = sum(exact[id(case)] for case, _ in asked) / len(asked)
+        theirs = sum(agrees(case, answers[str(path)]) for case, path in asked) / len(asked)
+        goal = ">= 1" if not group else ""
+        figures.append(
+            Figure(f"{group}read exactly, {form}", right, "share", {peer: theirs}, len(asked), goal=goal)
+        )
+    return figures
+
+
 def main() -> int:
-    """Make every report, ask everybody, count."""
+    """Make every report, ask everybody, count. ``held-out`` as argument: those alone."""
+    figures: list[Figure] = []
+    alone = sys.argv[1:] == ["held-out"]
     with tempfile.TemporaryDirectory(prefix="signalbox-readers-") as name:
-        made: list[tuple[Case, Path]] = []
-        missing: dict[str, str] = {}
-        for number, case in enumerate(every()):
-            folder = Path(name) / str(number)
-            folder.mkdir()
-            try:
-                path = case.make(folder)
-                if not path.is_file():
-                    raise Missing("it wrote no report")
-                made.append((case, path))
-            except Missing as error:
-                missing[case.tool] = str(error)
-        exact = {id(case): ours(case, path) for case, path in made}
-        answers = peers(made)
-        forms = {"junit": "junitparser", "sarif": "sarif-tools"}
-        by_form: dict[str, Counter[str]] = {form: Counter() for form in forms}
-        for case, path in made:
-            if case.form in forms:
-                tally = by_form[case.form]
-                tally["all"] += 1
-                tally["ours"] += exact[id(case)]
-                tally["theirs"] += agrees(case, answers[str(path)])
-    for tool, why in missing.items():
-        print(f"left out: {tool} ({why})", file=sys.stderr)
-    tools = Counter(case.tool for case, _ in made)
-    right = Counter(case.tool for case, _ in made if exact[id(case)])
-    figures = [
-        Figure("real reports made", len(made), "reports", n=len(made), goal=">= 60"),
-        Figure("by different tools", len(tools), "tools", n=len(made), goal=">= 12"),
-        Figure("read exactly", sum(exact.values()) / len(made), "share", n=len(made), goal=">= 1"),
-    ]
-    for form, peer in forms.items():
-        tally = by_form[form]
-        theirs = {peer: tally["theirs"] / tally["all"]} if tally["all"] else {}
-        share = tally["ours"] / max(tally["all"], 1)
-        figures.append(Figure(f"read exactly, {form}", share, "share", theirs, tally["all"], goal=">= 1"))
-    for tool in sorted(tools):
-        figures.append(Figure(f"{tool}", right[tool] / tools[tool], "share", n=tools[tool]))
+        for group, cases in (("", every()), ("held out: ", held_out())):
+            if alone and not group:
+                continue
+            made, missing = make_all(cases, Path(name) / (group.split(":")[0] or "known"))
+            for tool, why in missing.items():
+                print(f"left out: {tool} ({why})", file=sys.stderr)
+            exact = {id(case): ours(case, path) for case, path in made}
+            tools = Counter(case.tool for case, _ in made)
+            right = Counter(case.tool for case, _ in made if exact[id(case)])
+            goals = ("", "", "") if group else (">= 60", ">= 12", ">= 1")
+            share = sum(exact.values()) / max(len(made), 1)
+            figures += [
+                Figure(f"{group}real reports made", len(made), "reports", n=len(made), goal=goals[0]),
+                Figure(f"{group}by different tools", len(tools), "tools", n=len(made), goal=goals[1]),
+                Figure(f"{group}read exactly", share, "share", n=len(made), goal=goals[2]),
+                *by_form(made, exact, group),
+                *(Figure(f"{group}{t}", right[t] / tools[t], "share", n=tools[t]) for t in sorted(tools)),
+            ]
+    if alone:
+        for row in figures:
+            print(f"{row.figure}: {row.value:.4g} {row.peers or ''} (n {row.n})")
+        return 0
     return report("readers", figures)
 
 

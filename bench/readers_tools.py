@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 HOME = Path(__file__).resolve().parent.parent / ".cache" / "bench" / "readers"
@@ -47,37 +48,39 @@ def run(*command: object, cwd: Path, check: bool = False, **environ: str) -> sub
 
 def python(name: str) -> Path:
     """A program of the Python environment."""
-    return _ready("py", _python) / "bin" / name
+    return ready("py", _python) / "bin" / name
 
 
 def node(name: str) -> Path:
     """A program of the node packages."""
-    _needs("npm")
-    return _ready("js", _node) / "node_modules" / ".bin" / name
+    needs("npm")
+    return ready("js", _node) / "node_modules" / ".bin" / name
 
 
 def go(name: str) -> Path:
     """A program built from a Go module, or ``go`` itself."""
-    found = _needs("go")
-    return Path(found) if name == "go" else _ready("go", _go) / "bin" / name
+    found = needs("go")
+    return Path(found) if name == "go" else ready("go", _go) / "bin" / name
 
 
 def rust(name: str) -> Path:
     """A program from PATH, or else built from its crate."""
     if shutil.which(name):
         return Path(str(shutil.which(name)))
-    _needs("cargo")
-    return _ready("rust", _rust) / "bin" / name
+    needs("cargo")
+    return ready("rust", _rust) / "bin" / name
 
 
-def _needs(program: str) -> str:
+def needs(program: str) -> str:
+    """Where a program is; raises Missing."""
     found = shutil.which(program)
     if found is None:
         raise Missing(f"{program} is not installed")
     return found
 
 
-def _ready(name: str, install: object) -> Path:
+def ready(name: str, install: Callable[[Path], None]) -> Path:
+    """Its folder below ``HOME``, after ``install(folder)`` has filled it once."""
     place = HOME / name
     if (place / "failed").exists():
         raise Missing((place / "failed").read_text())
@@ -86,7 +89,7 @@ def _ready(name: str, install: object) -> Path:
         shutil.rmtree(place, ignore_errors=True)
         place.mkdir(parents=True)
         try:
-            install(place)  # type: ignore[operator]
+            install(place)
         except (OSError, subprocess.SubprocessError) as error:
             (place / "failed").write_text(f"{name}: {error}"[:300])
             raise Missing(f"{name}: {error}"[:300]) from None
@@ -94,26 +97,27 @@ def _ready(name: str, install: object) -> Path:
     return place
 
 
-def _call(*command: object, **more: str) -> None:
+def call(*command: object, **more: str) -> None:
+    """Run an installer; raises what subprocess raises."""
     parts = [str(part) for part in command]
     subprocess.run(parts, check=True, timeout=_SECONDS, capture_output=True, env={**os.environ, **more})
 
 
 def _python(place: Path) -> None:
-    _call(sys.executable, "-m", "venv", place)
-    _call(place / "bin/python", "-m", "pip", "install", "-q", *PYTHON)
+    call(sys.executable, "-m", "venv", place)
+    call(place / "bin/python", "-m", "pip", "install", "-q", *PYTHON)
 
 
 def _node(place: Path) -> None:
     (place / "package.json").write_text('{"name": "readers", "version": "1.0.0", "private": true}')
-    _call("npm", "install", "--prefix", place, "--no-fund", "--no-audit", "--silent", *NODE)
+    call("npm", "install", "--prefix", place, "--no-fund", "--no-audit", "--silent", *NODE)
 
 
 def _go(place: Path) -> None:
     for module in GO:
-        _call("go", "install", module, GOBIN=str(place / "bin"))
+        call("go", "install", module, GOBIN=str(place / "bin"))
 
 
 def _rust(place: Path) -> None:
     for crate in RUST:
-        _call("cargo", "install", "--quiet", "--locked", "--root", place, crate)
+        call("cargo", "install", "--quiet", "--locked", "--root", place, crate)

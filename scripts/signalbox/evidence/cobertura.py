@@ -22,8 +22,10 @@ class _Handler:
         self.files: set[str] = set()
         self.covered = self.statements = self.covered_branches = self.branches = 0
         self.file = ""
-        # A line is listed under its class and again under its method, and a file may hold several classes.
+        # What a class lists itself, and what its methods list. Most writers list a line in both; Istanbul's
+        # methods list their own head, which its classes do not count. A file may hold several classes.
         self.lines: dict[int, tuple[bool, int, int]] = {}
+        self.method_lines: dict[int, tuple[bool, int, int]] = {}
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
         if not self.stack:
@@ -34,19 +36,20 @@ class _Handler:
         if name == "class":
             self.file = attributes.get("filename", "")
             self.files.add(self.file[:500])
-            self.lines = {}
+            self.lines, self.method_lines = {}, {}
         elif name == "line" and "class" in self.stack:
-            self._line(attributes)
+            self._line(attributes, self.method_lines if "method" in self.stack else self.lines)
 
     def end(self, name: str) -> None:
         self.stack.pop()
         if name == "class":
-            self.statements += len(self.lines)
-            self.covered += sum(hit for hit, _, _ in self.lines.values())
-            self.covered_branches += sum(taken for _, taken, _ in self.lines.values())
-            self.branches += sum(all_ for _, _, all_ in self.lines.values())
+            lines = (self.lines or self.method_lines).values()
+            self.statements += len(lines)
+            self.covered += sum(hit for hit, _, _ in lines)
+            self.covered_branches += sum(taken for _, taken, _ in lines)
+            self.branches += sum(all_ for _, _, all_ in lines)
 
-    def _line(self, attributes: dict[str, str]) -> None:
+    def _line(self, attributes: dict[str, str], lines: dict[int, tuple[bool, int, int]]) -> None:
         number, hits = _whole(attributes.get("number"), "number"), _whole(attributes.get("hits"), "hits")
         taken = total = 0
         match = _BRANCHES.search(attributes.get("condition-coverage", ""))
@@ -54,8 +57,8 @@ class _Handler:
             taken, total = int(match[1]), int(match[2])
             if taken > total:
                 raise Untrusted("contradictory", f"line {number}: {taken} of {total} branches taken")
-        before = self.lines.get(number, (False, 0, 0))
-        self.lines[number] = (before[0] or hits > 0, max(before[1], taken), max(before[2], total))
+        before = lines.get(number, (False, 0, 0))
+        lines[number] = (before[0] or hits > 0, max(before[1], taken), max(before[2], total))
 
     def partial(self) -> dict[str, Any]:
         return {"covered_lines": self.covered, "statements": self.statements}

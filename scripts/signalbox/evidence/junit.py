@@ -32,6 +32,8 @@ _CHILDREN = frozenset({"failure", "error", "skipped", "disabled", "ignored"}) | 
 # Linters write one case per place, so the place is part of what a case is.
 _IDENTITY = ("file", "classname", "name", "line", "column")
 _PASS, _SKIP, _FAIL, _UNKNOWN = 0, 1, 2, 3
+# A failure that took no time: in a report where nothing passes it is a linter's finding, and no rerun.
+_FINDING = 4
 _NAMES_KEPT = 20
 
 
@@ -141,7 +143,9 @@ class _Handler:
         parts = [attributes.get(key, "") for key in _IDENTITY]
         identity = "\0".join([*(s.name for s in self.suites), *parts]).encode(errors="replace")
         digest = hashlib.blake2b(identity, digest_size=8).digest()
-        self.seen[digest[0]].append(int.from_bytes(digest, "big") & ~3 | outcome)
+        if outcome == _FAIL and attributes.get("time", "0") == "0":
+            outcome |= _FINDING
+        self.seen[digest[0]].append(int.from_bytes(digest, "big") & ~7 | outcome)
 
     def _name(self, label: str) -> None:
         if len(self.failing) < _NAMES_KEPT:
@@ -242,15 +246,17 @@ class _Handler:
             ordered = sorted(bucket)
             start = 0
             for index in range(1, len(ordered) + 1):
-                if index < len(ordered) and ordered[index] >> 2 == ordered[start] >> 2:
+                if index < len(ordered) and ordered[index] >> 3 == ordered[start] >> 3:
                     continue
                 if index - start > 1:
-                    self._same_case([entry & 3 for entry in ordered[start:index]])
+                    self._same_case([entry & 7 for entry in ordered[start:index]])
                 start = index
 
     def _same_case(self, outcomes: list[int]) -> None:
+        if not self.outcomes[_PASS] and all(outcome & _FINDING for outcome in outcomes):
+            return
         self.counts["duplicates"] += len(outcomes) - 1
-        failures = outcomes.count(_FAIL)
+        failures = sum(outcome & 3 == _FAIL for outcome in outcomes)
         if failures > 1:
             # A rerun that failed again, or a test whose teardown broke too: one test.
             self.outcomes[_FAIL] -= failures - 1

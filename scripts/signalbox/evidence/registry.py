@@ -33,6 +33,7 @@ from signalbox.evidence import (
     plain,
     pytest_benchmark,
     sarif,
+    slipcover,
     spdx,
     trivy,
     zap,
@@ -63,6 +64,7 @@ JSON_READERS = (
     osv.READER,
     pip_audit.READER,
     coverage_py.READER,
+    slipcover.READER,
     plain.READER,
 )
 TEXT_READERS = (lcov.READER, epss.READER, go_bench.READER)

@@ -30,6 +30,7 @@ JUNIT = {
         {"total": 2, "passed": 2, "failed": 0, "flaky": 1, "duplicates": 1},
     ),
     "failed-twice-listed-twice": ("fail", [], {"total": 2, "passed": 1, "failed": 1, "duplicates": 1}),
+    "linter-one-name": ("fail", [], {"total": 3, "failed": 3, "duplicates": 0, "failures_without_cases": 0}),
     "same-name-in-two-suites": ("fail", [], {"total": 2, "passed": 1, "failed": 1, "duplicates": 0}),
     "namespaced": ("fail", [], {"total": 2, "passed": 1, "failed": 1}),
     "default-namespace": ("fail", [], {"total": 1, "failed": 1, "errors": 1}),
@@ -62,6 +63,9 @@ COVERAGE = {
     ),
     "cobertura-nothing.xml": ("not_verified", ["nothing-measured"], {"statements": 0}),
     "cobertura-boasts.xml": ("not_verified", ["counts-differ"], {"line_percent": 50.0}),
+    "cobertura-method-heads.xml": ("pass", [], {"covered_lines": 2, "statements": 3}),
+    "slipcover.json": ("pass", [], {"covered_lines": 4, "statements": 5, "files": 2}),
+    "slipcover-boasts.json": ("not_verified", ["counts-differ"], {"covered_lines": 4}),
     "clover.xml": ("not_verified", ["unknown-format"], {}),
     "lcov.info": (
         "pass",
