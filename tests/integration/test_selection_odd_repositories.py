@@ -1,4 +1,4 @@
-"""Repositories as they come, shallow, orphaned, rebased, huge, with hostile names: a wider plan or a sentence."""
+"""Repositories as they come: shallow, orphaned, rebased, huge, oddly named. A wider plan or a sentence."""
 
 from __future__ import annotations
 
