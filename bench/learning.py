@@ -21,6 +21,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import learning_peers as peers
+from learning_attribution import attribution, dora
 from learning_worlds import Change, recorded, scored, simulated
 from results import Figure, report
 from scoring_worlds import World
@@ -239,6 +240,7 @@ def main() -> int:
     seed = -1 if args.data else args.seed
     figures = costs_of_projects(projects, source, seed)
     figures += drift(args.seed) + calibration(args.seed) + off_policy(args.seed, args.replays)
+    figures += [dora(), *attribution(args.seed)]
     return report("learning", figures)
 
 

@@ -15,6 +15,7 @@ from signalbox.feedback.drift_view import drift_blocks
 from signalbox.feedback.drifting import Watched, watch
 from signalbox.feedback.estimates import Estimate
 from signalbox.feedback.history import History, Made
+from signalbox.feedback.records_view import MOST_ROWS, counted, records_blocks
 from signalbox.feedback.scorecard import (
     LEAST_FOR_BRIER,
     LEAST_FOR_DEBIASED,
@@ -24,9 +25,8 @@ from signalbox.feedback.scorecard import (
 )
 from signalbox.feedback.tests_view import suite_blocks
 from signalbox.feedback.worth import Worth, worth
-from signalbox.render.blocks import Block, Chart, Fold, Table, Text
+from signalbox.render.blocks import Block, Chart, Table, Text
 
-MOST_ROWS = 50
 _SHIPPED = Settings()
 
 
@@ -73,7 +73,7 @@ def health_report(
         ("Drift", drift_blocks(watched)),
         ("Tests and queue", suite_blocks(history, since=since, now=now)),
         ("Bad outcomes", (_bad(history, since, now),)),
-        ("The records themselves", _records(history, card)),
+        ("The records themselves", records_blocks(history, card, now)),
     ]
     return Report(verdict=verdict, recommendation=recommendation, sections=tuple(sections))
 
@@ -92,7 +92,7 @@ def _judge(
     count = sum(damage.code != "repeated" for damage in history.damaged)
     if count:
         return (
-            f"{_count(count, 'record')} cannot be counted, so every number below is from what is left.",
+            f"{counted(count, 'record')} cannot be counted, so every number below is from what is left.",
             "Find out what changed the ledger's files; the list is at the end.",
         )
     alarmed = next((item for item in watched if item.alarmed), None)
@@ -120,7 +120,7 @@ def _judge(
             f"Some deployments failed, {failures.words}.",
             "Look at the bad outcomes below; no change of policy is due.",
         )
-    return f"No bad outcome is on record for {_count(decided, 'decision')}.", "No change is due."
+    return f"No bad outcome is on record for {counted(decided, 'decision')}.", "No change is due."
 
 
 def _estimates(rows: Sequence[Estimate]) -> Table:
@@ -204,7 +204,7 @@ def _frequency(history: History, since: datetime, now: datetime, environment: st
 def _reliability(card: Scorecard) -> tuple[Block, ...]:
     if not card.scored:
         return (Text("No scored promotion has a known outcome yet."),)
-    told = [f"{_count(card.scored, 'scored promotion')} with a known outcome."]
+    told = [f"{counted(card.scored, 'scored promotion')} with a known outcome."]
     if card.brier is None:
         told.append(f"Too few for a Brier score ({LEAST_FOR_BRIER} are needed).")
     else:
@@ -256,37 +256,3 @@ def _bad(history: History, since: datetime, now: datetime) -> Block:
     left = len(rows) - MOST_ROWS
     title = f"the latest {MOST_ROWS}; {left} more are in the ledger" if left > 0 else ""
     return Table(columns=columns, rows=tuple(reversed(rows[-MOST_ROWS:])), title=title)
-
-
-def _records(history: History, card: Scorecard) -> tuple[Block, ...]:
-    told = [
-        f"{_count(len(history.made), 'decision')} and {_count(len(history.outcomes), 'outcome')} were read."
-    ]
-    if card.untrusted:
-        told.append(f"{_count(card.untrusted, 'decision')} of this period, from strangers, counted nowhere.")
-    contradicted = sum(bool(m.label and m.label.against) for m in history.made)
-    if contradicted:
-        told.append(f"Another source contradicts {_count(contradicted, 'label')}.")
-    blocks: list[Block] = [Text(" ".join(told))]
-    lists = (
-        ("Outcomes that no decision matches (kept)", [(ident,) for ident in history.orphans], ("outcome",)),
-        (
-            "Outcomes that retract one another in a circle (counted)",
-            [(i,) for i in history.circular],
-            ("outcome",),
-        ),
-        (
-            "Records that do not count",
-            [(d.name, d.code, d.why) for d in history.damaged],
-            ("record", "code", "why"),
-        ),
-    )
-    for title, rows, columns in lists:
-        if rows:
-            shown = Table(columns=columns, rows=tuple(rows[:MOST_ROWS]))
-            blocks.append(Fold(title=f"{title}: {len(rows)}", blocks=(shown,)))
-    return tuple(blocks)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")
