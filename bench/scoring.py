@@ -199,6 +199,42 @@ def speed() -> list[Figure]:
     ]
 
 
+def huge() -> list[Figure]:
+    """One JUnit file of 500 MB, read by a process of its own."""
+    code = (
+        "import sys, time\nfrom signalbox.evidence import read\nstart = time.perf_counter()\n"
+        "found = read(sys.argv[1])\nassert found.status == 'pass', found.gaps\n"
+        "import resource\npeak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024\n"
+        "print(found.facts['total'], peak, time.perf_counter() - start)\n"
+    )
+    row = '<testcase classname="shop.cart{}" name="case_{}" file="{}" time="0.01"/>\n'
+    with tempfile.TemporaryDirectory() as name:
+        path, cases = Path(name) / "junit.xml", 2_000_000
+        with path.open("w", encoding="utf-8") as out:
+            out.write(f'<testsuite name="huge" tests="{cases}">\n')
+            for start in range(0, cases, 1000):
+                rows = (row.format(i % 99, i, "x" * 180) for i in range(start, start + 1000))
+                out.write("".join(rows))
+            out.write("</testsuite>\n")
+        size = path.stat().st_size / 1e6
+        ran = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True, check=True)
+    total, peak, took = map(float, ran.stdout.split())
+    if total != cases or size < 500:
+        raise SystemExit(f"{total} of {cases} cases read from {size:.0f} MB")
+    where = f"JUnit of {size:.0f} MB, {cases:,} cases"
+    return [
+        Figure(f"{where}: memory", peak, "MB", {}, cases, goal="<= 150"),
+        Figure(f"{where}: time", took, "s", {}, cases),
+    ]
+
+
+def on_the_line() -> list[Figure]:
+    """The corpus once more, as it is typed."""
+    from scoring_cli import through_the_command_line
+
+    return through_the_command_line()
+
+
 def whole_decisions() -> list[Figure]:
     """The same promises for the decision as it is made, not for its threshold alone."""
     return through_decide(100, ALPHA, RUNS, SEED) + after_drift(200, SEED)
@@ -218,7 +254,9 @@ def main() -> int:
     pairs = [HERE / "scoring_pairs.py", ROOMS / "promotion/interleave.py", ROOMS / "stats/signflip.py"]
     parts: dict[str, tuple[list[Path], Callable[[], list[Figure]]]] = {
         "speed": (evidence, speed),
+        "huge": ([ROOMS / "evidence", HERE / "scoring.py"], huge),
         "corpus": (evidence, corrupt_evidence),
+        "command": ([*evidence, HERE / "scoring_cli.py", ROOT / "scripts/score_artifact.py"], on_the_line),
         "histories": (worlds, histories),
         "decide": ([*worlds, HERE / "scoring_decide.py"], whole_decisions),
         "calibration": (worlds, calibration_and_drift),
