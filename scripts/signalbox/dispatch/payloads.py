@@ -161,7 +161,7 @@ def validate(event_type: str, payload: bytes) -> tuple[str, bytes]:
     _refuse_repeated_keys(payload, event_type)
     try:
         checked = msgspec.json.decode(payload, type=kind)
-    except msgspec.ValidationError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         fields = ", ".join(field.encode_name for field in msgspec.structs.fields(kind))
         raise InputError(
             "the payload is refused",
