@@ -140,6 +140,7 @@ def _read(context: Context) -> tuple[list[Session], list[Evidence]]:
     """What other jobs ran: runners' results, and JUnit of plain suites."""
     from signalbox.evals import read_results
     from signalbox.evals.reading import MAX_BYTES, looks_like_xml
+    from signalbox.evals.setup import urls_of
     from signalbox.evidence import Provenance, read
     from signalbox.files import read_limited
 
@@ -151,7 +152,7 @@ def _read(context: Context) -> tuple[list[Session], list[Evidence]]:
             known = Provenance(origin=_origin(context), tier="installed-command")
             extra.append(read(path, provenance=known, name=name))
         else:
-            sessions.append(read_results(with_head, source=name))
+            sessions.append(read_results(with_head, source=name, urls=urls_of(context.environ)))
     watch = _running(context)
     if context.args.digest_url:
         watch.begin(next((session.digest for session in sessions if session.digest), ""))

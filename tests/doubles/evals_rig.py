@@ -65,7 +65,7 @@ def anchors(each: int) -> list[dict[str, Any]]:
 def lay_out(folder: Path, *, roles: int = 2, cases: int = 4, each: int = 10) -> dict[str, Path]:
     """Write config and anchors (JSON is YAML); returns their paths."""
     evals = folder / "evals"
-    evals.mkdir(parents=True)
+    evals.mkdir(parents=True, exist_ok=True)
     listed = [case(f"case-{r}-{c}", f"role-{r}") for r in range(roles) for c in range(cases)]
     config, known = evals / "promptfooconfig.yaml", folder / "anchors.json"
     config.write_text(json.dumps(suite(listed)), "utf-8")

@@ -9,6 +9,7 @@ _EMPTY: tuple[Any, ...] = (None, "", [], {})
 # A record may say that there is none of these; it may not leave them out.
 _MAY_BE_EMPTY = frozenset({"blockers", "gaps", "follow_ups", "findings", "notes", "open_routes"})
 _STATES = ("PASS", "NOT_VERIFIED", "FAIL")
+_BUILD = frozenset({"build"})
 
 
 def record_faults(phase: str, record: Mapping[str, Any], fields: Sequence[str]) -> list[str]:
@@ -36,30 +37,35 @@ def _goal(record: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _gate(record: Mapping[str, Any]) -> Iterator[str]:
-    yield from _hidden(record["criteria_map"], record["verdict"])
-    yield from _build_only(record["criteria_map"])
+    criteria = record["criteria_map"]
+    yield from _hidden(criteria, record["verdict"])
+    kinds = {item.get("kind") for item in record["manifest"]}
+    # The gate's record does not say which evidence is whose, so a manifest of builds alone proves none.
+    yield from (
+        _build_only(name, kinds) for name, state in criteria.items() if state == "PASS" and kinds <= _BUILD
+    )
 
 
 def _verified(record: Mapping[str, Any]) -> Iterator[str]:
-    yield from _hidden(record["criteria"], record["result"])
-    yield from _build_only(record["criteria"])
+    yield from _hidden({one.get("id"): one.get("result") for one in record["criteria"]}, record["result"])
+    kinds = {item.get("ref"): item.get("kind") for item in record["manifest"]}
+    for one in record["criteria"]:
+        own = {kinds.get(ref) for ref in one.get("evidence", [])}
+        if one.get("result") == "PASS" and own <= _BUILD and not one.get("skip_reason"):
+            yield _build_only(one.get("id"), own)
 
 
-def _hidden(criteria: Mapping[str, Any], verdict: object) -> Iterator[str]:
+def _hidden(states: Mapping[str, Any], verdict: object) -> Iterator[str]:
     """A verdict looser than the loosest of its criteria; one without a known state counts as not verified."""
-    states = {name: one.get("state") for name, one in criteria.items()}
     worst = max((_STATES.index(s) if s in _STATES else 1 for s in states.values()), default=1)
     if verdict not in _STATES or _STATES.index(str(verdict)) < worst:
-        others = sorted(name for name, state in states.items() if state != "PASS")
+        others = sorted(str(name) for name, state in states.items() if state != "PASS")
         yield f"hidden {_STATES[worst]}: the verdict is {verdict} and {', '.join(others)} is not PASS"
 
 
-def _build_only(criteria: Mapping[str, Any]) -> Iterator[str]:
+def _build_only(name: object, kinds: set[Any]) -> str:
     """A build shows that it compiles; it is evidence of no acceptance criterion."""
-    for name, one in criteria.items():
-        kinds = {source.get("kind") for source in one.get("sources", [])}
-        if one.get("state") == "PASS" and kinds <= {"build"}:
-            yield f"green build only: {name} is PASS without any evidence but a build"
+    return f"green build only: {name} is PASS with {'nothing but a build' if kinds else 'no evidence'}"
 
 
 def _learned(record: Mapping[str, Any]) -> Iterator[str]:
@@ -68,8 +74,8 @@ def _learned(record: Mapping[str, Any]) -> Iterator[str]:
         yield "correction does not say whether it is needed"
     elif correction["needed"]:
         lacking = [name for name in ("type", "recurrence_key", "gap") if not correction.get(name)]
-        if not (correction.get("route") or correction.get("no_change_because")):
-            lacking.append("route or no_change_because")
+        if not (correction.get("prevention") or correction.get("no_change_reason")):
+            lacking.append("prevention or no_change_reason")
         yield from (f"correction lacks {name}" for name in lacking)
-    elif correction.get("route") or record["open_routes"]:
+    elif correction.get("prevention") or record["open_routes"]:
         yield "a clean run has no open route"

@@ -51,6 +51,10 @@ class Baseline(msgspec.Struct, frozen=True, kw_only=True):
     judge: str
     cases: tuple[StoredCase, ...]
     outputs: tuple[StoredOutput, ...] = ()
+    setup: str = ""
+    """Digest of what the config does besides its cases: providers, prompts, defaults."""
+    files: dict[str, str] = {}
+    """Files that the config names by ``file://``: name → SHA-256, empty for one that could not be read."""
     made_at: str = ""
     digest: str = ""
     schema_version: int = SCHEMA_VERSION
@@ -120,6 +124,8 @@ def make(sessions: list[Session], *, made_at: str, digest: str, outputs: int) ->
         judge=next((row.judge for row in rows if row.judge), ""),
         cases=cases,
         outputs=_keep(by_case, outputs),
+        setup=sessions[0].setup if sessions else "",
+        files={name: one for session in sessions for name, one in (session.files or {}).items()},
         made_at=made_at,
         digest=digest,
     )
@@ -160,6 +166,7 @@ def mismatches(baseline: Baseline, sessions: list[Session]) -> list[Gap]:
                 f"{others[0][:80]!r}: record a new baseline"
             )
             gaps.append(Gap(code, text))
+    gaps += _setup(baseline, sessions)
     asked = {row.case: row.assertions for row in rows}
     gone = sorted(case.id for case in baseline.cases if case.id not in asked)
     if gone:
@@ -174,6 +181,26 @@ def mismatches(baseline: Baseline, sessions: list[Session]) -> list[Gap]:
         )
         gaps.append(Gap("weakened-case", text))
     return gaps + _demoted(baseline, rows)
+
+
+def _setup(baseline: Baseline, sessions: list[Session]) -> list[Gap]:
+    """What the config does besides its cases, and the files it names, are those of the baseline."""
+    if {session.setup for session in sessions if session.rows} - {baseline.setup}:
+        text = (
+            "providers, prompts or defaults of the config are not those that the baseline was recorded with "
+            "(endpoints may differ where they are those of EVALS_…_URL): record a new baseline"
+        )
+        return [Gap("other-setup", text)]
+    changed = sorted(
+        name
+        for name, sha256 in baseline.files.items()
+        # A session holds the files of the cases it drew; one that is no longer named changes its case.
+        if any((session.files or {}).get(name, sha256) != sha256 for session in sessions)
+    )
+    if changed:
+        text = f"files that the config names changed since the baseline: {_some(changed)}; record a new one"
+        return [Gap("other-setup", text)]
+    return []
 
 
 def _demoted(baseline: Baseline, rows: list[Row]) -> list[Gap]:

@@ -216,7 +216,7 @@ _ACTIONS = {
     **dict.fromkeys(
         ("judge-lenient", "judge-harsh", "judge-lenient-to-stored", "judge-harsh-to-stored"), _SAME
     ),
-    **dict.fromkeys(("no-baseline", "other-suite", "other-model", "other-judge"), _RECORD),
+    **dict.fromkeys(("no-baseline", "other-suite", "other-setup", "other-model", "other-judge"), _RECORD),
     **dict.fromkeys(("weakened-case", "deleted-case"), _RECORD),
     **dict.fromkeys(("undecided", "critical-undecided"), _MORE),
     "judge-unparsable": "Have the judge answer with reason, pass and score as asked, then run again.",

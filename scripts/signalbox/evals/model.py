@@ -53,7 +53,11 @@ class Spent(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Session(msgspec.Struct, frozen=True, kw_only=True):
-    """One results file understood. ``repeat`` is how often each case should appear, None if nobody says."""
+    """One results file understood. ``repeat`` is how often each case should appear, None if nobody says.
+
+    ``setup`` is the digest of what the config does besides its cases; ``files`` are the digests of the files
+    it names, None where another job ran it and they are not known.
+    """
 
     format: str
     source: str = ""
@@ -63,6 +67,8 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     producer: str = ""
     repeat: int | None = None
     digest: str = ""
+    setup: str = ""
+    files: dict[str, str] | None = None
     rows: tuple[Row, ...] = ()
     gaps: tuple[Gap, ...] = ()
     spent: Spent = Spent()

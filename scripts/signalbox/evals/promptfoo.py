@@ -9,6 +9,7 @@ repeat a row is, so that ``metadata.id`` is the only name of a case.
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -26,6 +27,7 @@ from signalbox.evals.promptfoo_wire import (
     Test,
     Usage,
 )
+from signalbox.evals.setup import files_of, scrubbed, setup_of
 
 _ERROR = 2  # promptfoo's ResultFailureReason.ERROR: no answer was had
 _DEFAULT_FAILED_EXIT = "100"
@@ -39,20 +41,27 @@ _MODEL_GRADED = frozenset(
 )
 
 
-def read(data: bytes) -> Session:
-    """The session in a results file; ``Unreadable`` for what is truncated or no results file."""
+def read(data: bytes, *, urls: frozenset[str] = frozenset(), folder: Path | None = None) -> Session:
+    """The session in a results file; ``Unreadable`` for what is truncated or no results file.
+
+    ``urls``: the endpoints that the caller names, the one part of a config that may differ between runs.
+    ``folder``: where the config lies that was run here, so that the files it names can be read.
+    """
     shared: dict[str, Row] = {}
     rows, told, spent = [], Counter[str](), Spent()
     try:
         document = msgspec.json.decode(data, type=Document)
+        whole = msgspec.json.decode(document.config) if document.config else {}
+        config = msgspec.convert(whole, Config) if whole is not None else Config()
+        scorers = _scorers(whole)
         for raw in document.results.results:
             one = ROWS.decode(raw)
-            rows.append(_shared(_row(one), shared))
+            rows.append(_shared(_row(one, urls, scorers), shared))
             told["passed" if one.success else "errors" if one.failure_reason == _ERROR else "failed"] += 1
             spent = spent.plus(_spent(one))
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise Unreadable("unreadable-results", f"this is not promptfoo's results JSON: {error}") from None
-    results, config = document.results, document.config or Config()
+    results = document.results
     options = document.runtime_options or {}
     repeat = options.get("repeat")
     version = (document.metadata or {}).get("promptfooVersion", "")
@@ -64,6 +73,8 @@ def read(data: bytes) -> Session:
         producer=f"promptfoo {version}".strip(),
         repeat=repeat if isinstance(repeat, int) and not isinstance(repeat, bool) else None,
         digest=text_of((config.tags or {}).get("digest")),
+        setup=setup_of(whole or {}, urls),
+        files=files_of(whole or {}, folder) if folder is not None else None,
         rows=tuple(rows),
         gaps=tuple(_session_gaps(results.stats, told, config)),
         spent=msgspec.structs.replace(spent, seconds=seconds),
@@ -86,6 +97,9 @@ def exit_code_gap(value: str) -> Gap | None:
 
 def _session_gaps(stats: Stats | None, found: Counter[str], config: Config) -> list[Gap]:
     gaps = []
+    if config.extensions:
+        text = "the config has extensions, programs that may rewrite every result before it is written"
+        gaps.append(Gap("rewritten-results", text))
     masked = exit_code_gap(text_of((config.env or {}).get("PROMPTFOO_FAILED_TEST_EXIT_CODE")))
     if masked:
         gaps.append(masked)
@@ -100,7 +114,19 @@ def _session_gaps(stats: Stats | None, found: Counter[str], config: Config) -> l
     return gaps
 
 
-def _row(row: ResultRow) -> Row:
+def _scorers(config: Any) -> dict[str, Any]:
+    """Case → the program that decides over its assertions; the rows do not name it."""
+    tests = config.get("tests") if isinstance(config, dict) else None
+    return {
+        text_of(metadata.get("id"), 300): one["assertScoringFunction"]
+        for one in (tests if isinstance(tests, list) else [])
+        if isinstance(one, dict) and one.get("assertScoringFunction")
+        for metadata in (one.get("metadata") or {},)
+        if isinstance(metadata, dict)
+    }
+
+
+def _row(row: ResultRow, urls: frozenset[str], scorers: dict[str, Any]) -> Row:
     test = row.test_case or Test()
     metadata = test.metadata or {}
     asserts = test.asserts or []
@@ -123,7 +149,14 @@ def _row(row: ResultRow) -> Row:
         trouble=trouble,
         detail=detail[:300],
         assertions=digest_of(
-            [asserts, test.threshold, test.vars or {}, options.get("rubricPrompt"), row.prompt_id]
+            [
+                scrubbed(asserts, urls),
+                test.threshold,
+                test.vars or {},
+                scrubbed(options, urls),
+                row.prompt_id,
+                scorers.get(text_of(metadata.get("id"), 300)),
+            ]
         ),
         judged=any(_judged(item) for item in asserts),
         order=row.test_idx,

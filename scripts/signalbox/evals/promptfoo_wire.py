@@ -106,12 +106,13 @@ class Config(Wire, frozen=True):
     description: str | None = None
     tags: dict[str, Any] | None = None
     env: dict[str, Any] | None = None
+    extensions: Any = None
 
 
 class Document(Wire, frozen=True):
     """The whole file."""
 
     results: Results
-    config: Config | None = None
+    config: msgspec.Raw = msgspec.Raw()
     metadata: dict[str, Any] | None = None
     runtime_options: dict[str, Any] | None = None
