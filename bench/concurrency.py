@@ -24,6 +24,7 @@ import learning_peers as peers
 from results import Figure, report
 
 from signalbox.concurrency.decide import Inputs, QueueFact, Work, decide
+from signalbox.concurrency.learned import predict
 from signalbox.concurrency.packing import Piece, pack
 from signalbox.config import Settings
 from signalbox.config.concurrency import MATRIX_LIMIT, Concurrency
@@ -85,14 +86,10 @@ def planned(works: Sequence[Work]) -> list[list[str]]:
 
 
 def past(cycles: Sequence[Cycle]) -> Iterator[tuple[Cycle, dict[str, float], float]]:
-    """Each cycle with what was known before it: test → mean of its last five runs, and the stand-in."""
+    """Each cycle with what was known before it: test → its predicted seconds, and the stand-in."""
     seen: dict[str, list[float]] = {}
     for cycle in cycles:
-        known = {
-            name: sum(runs[-5:]) / len(runs[-5:])
-            for name in cycle
-            if (runs := seen.get(name.partition("#")[0]))
-        }
+        known = {name: predict(runs) for name in cycle if (runs := seen.get(name.partition("#")[0]))}
         ordered = sorted(known.values())
         stand_in = ordered[int(0.75 * (len(ordered) - 1))] if ordered else PRICES.default_test_seconds
         yield cycle, known, stand_in

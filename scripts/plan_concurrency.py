@@ -14,7 +14,6 @@ from signalbox.errors import InputError
 
 if TYPE_CHECKING:
     from signalbox.concurrency.decide import QueueFact
-    from signalbox.concurrency.learned import Learned
 
 EXAMPLES = """
 examples:
@@ -29,6 +28,8 @@ _LIMIT = 200_000_000
 def run(context: Context) -> Result:
     """Read the plan, the durations and the queue, decide, and write one file of arguments per shard."""
     from signalbox.concurrency.decide import Inputs, ModuleWork, decide, shards_of
+    from signalbox.concurrency.learned import durations as timed
+    from signalbox.concurrency.learned import history, learn
     from signalbox.concurrency.shards import shards
     from signalbox.concurrency.show import blocks
     from signalbox.concurrency.work import work_of
@@ -41,8 +42,9 @@ def run(context: Context) -> Result:
     durations, collect = _history(context.args.history, problems)
     plan = _plan(context.args.plan)
     minutes = {name: suite.minutes for name, suite in settings.suites.items()}
-    learned = _learned(context)
-    durations = {test: seconds * learned.factor for test, seconds in durations.items()}
+    told = _told(context)
+    learned = learn(history(told))
+    durations = timed(durations, told, learned.factor)
     asked = work_of(plan, durations, max_runners or settings.concurrency.max_runners, minutes)
     if len(settings.modules) > 256:
         raise InputError(
@@ -96,16 +98,15 @@ def run(context: Context) -> Result:
     return Result(decision=decision, inputs=inputs, blocks=blocks(inputs, decision), outputs=outputs)
 
 
-def _learned(context: Context) -> Learned:
-    """What the ledger's runs teach; nothing of what a fork's run wrote."""
-    from signalbox.concurrency.learned import Learned, history, learn
+def _told(context: Context) -> list[dict[str, Any]]:
+    """What the ledger holds of what came of runs; nothing of what a fork's run wrote."""
     from signalbox.ledger import open_ledger
 
     url = context.args.ledger or context.policy.settings.ledger.url
     ledger = open_ledger(url, repo=context.repo) if url else None
     if ledger is None or not ledger.exists():
-        return Learned()
-    return learn(history(entry.data for entry in ledger.outcomes().entries if entry.trusted))
+        return []
+    return [entry.data for entry in ledger.outcomes().entries if entry.trusted]
 
 
 def named(matrix: dict[str, Any], files: Mapping[str, bytes], commit: str) -> dict[str, Any]:

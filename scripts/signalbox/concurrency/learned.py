@@ -103,6 +103,34 @@ def predict(runs: Sequence[float]) -> float:
     return fmean(kept)
 
 
+def durations(
+    recorded: Mapping[str, float], records: Sequence[Mapping[str, Any]], factor: float
+) -> dict[str, float]:
+    """Node id → seconds to plan with: by the test's own last runs, else what was recorded, ``factor`` times.
+
+    ``records`` are outcome records of a ledger as for :func:`history`; their tests are named as JUnit does.
+    """
+    runs: dict[str, list[float]] = {}
+    for record in sorted(records, key=lambda one: str(one.get("observed_at", ""))):
+        facts = record.get("facts")
+        found = facts.get("seconds") if isinstance(facts, Mapping) else None
+        for name, seconds in found.items() if isinstance(found, Mapping) else ():
+            if isinstance(seconds, int | float) and 0 <= seconds < 1e6:
+                runs.setdefault(str(name), []).append(float(seconds))
+    return {
+        test: predict(own) if (own := runs.get(_as_junit(test))) else seconds * factor
+        for test, seconds in recorded.items()
+    }
+
+
+def _as_junit(test: str) -> str:
+    """``tests/test_a.py::T::test_x[1]`` → ``tests.test_a.T::test_x[1]``."""
+    plain, bracket, parameters = test.partition("[")
+    path, *inner = plain.split("::")
+    head = ".".join([path.removesuffix(".py").replace("/", "."), *inner[:-1]])
+    return f"{head}::{inner[-1]}{bracket}{parameters}" if inner else head
+
+
 def regret(shards: Sequence[Sequence[float]], prices: Concurrency) -> tuple[float, float, int]:
     """(what the run cost, the least that the same pieces could have cost, with how many runners).
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from signalbox.concurrency.decide import Inputs, QueueFact, Work, decide
-from signalbox.concurrency.learned import LEAST, Learned, Observed, history, learn, predict, regret
+from signalbox.concurrency.learned import LEAST, Learned, Observed, durations, history, learn, predict, regret
 from signalbox.concurrency.metrics import exposition
 from signalbox.config import Settings
 from signalbox.config.concurrency import Concurrency
@@ -96,6 +96,24 @@ def test_regret_of_one_runner_for_work_that_divides():
     paid, least, runners = regret([[600.0, 600.0]], PRICES)
     assert (paid, runners) == (pytest.approx(21 + 2.1), 2)
     assert least == pytest.approx(11 + 2.2)
+
+
+def test_durations_are_a_tests_own_last_runs_else_what_was_recorded():
+    def ran(day, **seconds):
+        return {"observed_at": f"2026-01-0{day}", "facts": {"seconds": seconds}}
+
+    own = {"tests.test_a.T::test_x[a::b]": 9.0, "tests.test_b::test_y": 2.0}
+    records = [ran(3, **{"tests.test_b::test_y": 4.0}), ran(1, **own), {"facts": {"seconds": 3}}, {}]
+    recorded = {
+        "tests/test_a.py::T::test_x[a::b]": 1.0,
+        "tests/test_b.py::test_y": 1.0,
+        "x.py::test_new": 2.0,
+    }
+    assert durations(recorded, records, 1.5) == {
+        "tests/test_a.py::T::test_x[a::b]": 9.0,
+        "tests/test_b.py::test_y": 3.0,
+        "x.py::test_new": 3.0,
+    }
 
 
 def test_a_ledgers_records_are_read_in_order_and_hostile_ones_left_out():
