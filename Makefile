@@ -45,7 +45,7 @@ schema: setup ## write the JSON Schemas under docs/schema/
 	@$(PYTHON) docs/schema/generate.py
 
 # One command a headline figure, the peer measured in the same run. A new one is one more name here.
-BENCHES := startup overhead selection selection_size risk rollout rollout_survival rollout_live scoring readers evals learning concurrency gates ledger
+BENCHES := startup overhead selection selection_size shards risk rollout rollout_survival rollout_live scoring readers evals learning concurrency gates ledger
 
 .PHONY: bench $(BENCHES:%=bench-%)
 bench: $(BENCHES:%=bench-%) ## every headline figure beside its peer (or one: make bench-rollout)

@@ -41,10 +41,13 @@ def pytest_ignore_collect(collection_path):
 
 
 def pytest_collection_modifyitems(config, items):
-    gone = [item for item in items if item.nodeid.partition("[")[0] in _functions]
+    kept, gone = [], []
+    for item in items:
+        elsewhere = item.nodeid in _functions or item.nodeid.partition("[")[0] in _functions
+        (gone if elsewhere else kept).append(item)
     if gone:
         config.hook.pytest_deselected(items=gone)
-        items[:] = [item for item in items if item.nodeid.partition("[")[0] not in _functions]
+        items[:] = kept
 """
 
 

@@ -14,8 +14,8 @@ class Work(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     ``arguments`` are pytest's, or those of ``command``, which stands instead of pytest.
 
     Of a piece of pytest's: ``file`` is its file as an argument, ``whole`` says that all of the file is to
-    run, whatever it holds by then, ``functions`` are the node ids (without parameters) where the piece is a
-    part of the file, and ``parts`` are the pieces that stand for this one where it is too long for a runner.
+    run, whatever it holds by then. ``functions`` are node ids, mostly without parameters, where the piece is
+    a part of the file; ``parts`` are the pieces that stand for this one where it is too long for a runner.
     """
 
     name: str

@@ -11,11 +11,11 @@ from typing import Any
 
 import msgspec
 
-from signalbox.arguments import Places, below
+from signalbox.arguments import Places, below, safe_node
 
 from .model import Work
 
-_WORTH_SPLITTING = 30.0  # seconds
+_WORTH_SPLITTING = 5.0  # seconds
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,7 +98,8 @@ def _by_file(
     whole: set[str],
 ) -> list[Work]:
     total = sum(durations.get(test, 0.0) for test in ids)
-    share = max(total / max_runners, _WORTH_SPLITTING)
+    # Parts of half a runner's fair share and less, so that they can be spread evenly.
+    share = max(total / max_runners / 2, _WORTH_SPLITTING)
     files = _grouped(ids, lambda test: test.split("::")[0])
     every = _grouped(durations, lambda test: test.split("::")[0])
     found = []
@@ -130,22 +131,32 @@ def _parts(
     """A long file's classes, and the functions of a class that is too long by itself.
 
     The test that ran first paid for the fixtures which the file shares, and nothing says which part of its
-    time that was. The longest test's lead over the next one is counted again in every part without it.
+    time that was: what it took beyond the median of the others is counted again in every part without it.
     """
-    ordered = sorted((durations.get(test, 0.0), test) for test in tests)
-    shared, longest = ordered[-1][0] - ordered[-2][0], ordered[-1][1]
+    # Durations come in the order in which the tests ran.
+    asked = set(tests)
+    known = [test for test in durations if test in asked]
+    others = sorted(durations[test] for test in known[1:])
+    first = known[0] if known else ""
+    shared = max(0.0, durations[first] - others[len(others) // 2]) if others else 0.0
     groups: dict[str, list[str]] = {}
     for name, inner in _grouped(tests, _class).items():
         if sum(durations.get(test, 0.0) for test in inner) <= share and "::" in name:
             groups[name] = inner
-        else:
-            groups |= _grouped(inner, lambda test: test.partition("[")[0])
+            continue
+        for function, cases in _grouped(inner, lambda test: test.partition("[")[0]).items():
+            if sum(durations.get(test, 0.0) for test in cases) <= share or not all(map(_nameable, cases)):
+                groups[function] = cases
+                continue
+            for number, chunk in enumerate(_chunks(cases, durations, share), 1):
+                groups[f"{function}[{number}]"] = chunk
     found = []
     for name, inner in groups.items():
         seconds = _seconds(inner, durations)
-        again = 0.0 if longest in inner else shared
-        functions = tuple(dict.fromkeys(test.partition("[")[0] for test in inner))
-        named = [name] if complete and name.isprintable() else inner
+        again = 0.0 if first in inner else shared
+        cases_apart = name.endswith("]")
+        functions = tuple(dict.fromkeys(t if cases_apart else t.partition("[")[0] for t in inner))
+        named = [name] if complete and name.isprintable() and not cases_apart else inner
         found.append(
             Work(
                 name=name,
@@ -157,6 +168,25 @@ def _parts(
             )
         )
     return tuple(found)
+
+
+def _nameable(test: str) -> bool:
+    """Whether just this case of a parametrised test can be named as an argument."""
+    return test.endswith("]") and safe_node(test).endswith(test.partition("::")[2])
+
+
+def _chunks(cases: Sequence[str], durations: Mapping[str, float], share: float) -> list[list[str]]:
+    """Cases in their order, in stretches that take about ``share`` seconds each."""
+    found: list[list[str]] = []
+    room = 0.0
+    for test in cases:
+        seconds = durations.get(test, 0.0)
+        if not found or seconds > room:
+            found.append([])
+            room = share
+        found[-1].append(test)
+        room -= seconds
+    return found
 
 
 def _class(test: str) -> str:

@@ -137,17 +137,34 @@ def test_files_stay_together_unless_one_is_too_long():
     assert [(w.name, w.seconds) for w in work] == [("tests/a.py", 3.0), ("tests/b.py", 290.0)]
     assert work[0].arguments == ("tests/a.py",)
     assert work[0].parts == ()
-    assert [(p.name, p.seconds) for p in work[1].parts] == [("tests/b.py::w", 90.0), ("tests/b.py::z", 200.0)]
-    assert work[1].parts[1].functions == ("tests/b.py::z",)
+    assert [(p.name, p.seconds) for p in work[1].parts] == [
+        ("tests/b.py::w", 90.0),
+        ("tests/b.py::z[1]", 100.0),
+        ("tests/b.py::z[2]", 100.0),
+    ]
+    assert work[1].parts[0].functions == ("tests/b.py::w",)
 
 
 def test_a_class_stays_together_and_what_its_file_shares_is_paid_again():
     durations = {f"t.py::A::m{i}": 10.0 for i in range(5)} | {f"t.py::B::m{i}": 10.0 for i in range(5)}
     durations["t.py::A::m0"] = 40.0
-    parts = work_of({"full_suite": True, "suites": []}, durations, 2, {}).work[0].parts
+    parts = work_of({"full_suite": True, "suites": []}, durations, 1, {}).work[0].parts
     assert [(p.name, p.seconds) for p in parts] == [("t.py::A::m0", 40.0)] + [
         (f"t.py::A::m{i}", 40.0) for i in range(1, 5)
     ] + [("t.py::B", 80.0)]
+
+
+def test_the_cases_of_a_long_parametrised_test_are_spread_and_new_ones_run_once():
+    durations = {f"t.py::z[{i}]": 50.0 for i in range(6)} | {"t.py::w": 1.0}
+    asked = work_of({"full_suite": True, "suites": [], "full_paths": ["."]}, durations, 3, {})
+    parts = asked.work[0].parts
+    assert [(p.name, p.seconds) for p in parts if p.functions != ("t.py::w",)] == [
+        (f"t.py::z[{i}]", 50.0) for i in range(1, 7)
+    ]
+    packed = [[parts[0], parts[1]], [parts[2], parts[3]], list(parts[4:])]
+    written = shards(packed, asked.rest)
+    for test in (*durations, "t.py::z[new]", "t.py::new"):
+        assert sum(runs(shard, test) for shard in written) == 1, test
 
 
 def decided(durations: dict[str, float], prices: Concurrency) -> Decision:
