@@ -59,7 +59,7 @@ def run(context: Context) -> Result:
     return Result(
         decision=decision,
         inputs=inputs,
-        blocks=blocks(decision, explain=args.explain),
+        blocks=blocks(decision, explain=args.explain, run=_run_url(context.environ)),
         outputs={
             "gate": args.gate,
             "tier": str(out.get("tier", "")),

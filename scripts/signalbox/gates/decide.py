@@ -36,7 +36,14 @@ def decide(inputs: Inputs, settings: Settings, policy: PolicyRef, stamp: Stamp) 
     tier = tier_of(inputs, e)
     lines = [] if inputs.applicable else _lines(inputs, e, tier, stamp.at)
     asked = [line for line in lines if line.state != "not-asked"]
-    reasons = [_reason(line, e) for line in asked]
+    reasons = [_reason(line) for line in asked if line.state != "pass"]
+    if asked and not reasons:
+        people_of = sum(line.decides != "evidence" for line in asked)
+        text = f"Every line that is asked holds: {len(asked) - people_of} by evidence, {people_of} by people."
+        reasons = [Reason(code="all-hold", text=text)]
+    elif not asked:
+        text = "nothing is asked of this change, so nothing was shown"
+        reasons = [Reason(code="nothing-asked", text=text, effect="NOT_VERIFIED")]
     if inputs.applicable:
         reasons = [
             Reason(code="not-applicable", text=f"The gate has nothing to say here: {inputs.applicable}")
@@ -139,13 +146,11 @@ def _not_asked(gate: str, id: str, title: str, decides: str, when: str) -> Found
     return Found(gate=gate, id=id, title=title, decides=decides, state="not-asked", text=text)
 
 
-def _reason(line: Found, e: Environments) -> Reason:
-    effect = _VERDICT[line.state]
-    included = "" if line.state == "pass" else f" ({line.gate})"
+def _reason(line: Found) -> Reason:
     return Reason(
         code=f"{line.id}:{line.codes[0]}" if line.codes else line.id,
-        text=line.text + included,
-        effect="" if effect == "PASS" else effect,
+        text=f"{line.text} ({line.gate})",
+        effect=_VERDICT[line.state],
         sources=(line.source,) if line.source else (),
     )
 

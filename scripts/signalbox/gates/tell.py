@@ -34,7 +34,7 @@ def tell(
         if not pull.isdigit():
             raise InputError("this is not a number", where="--pull", why=pull[:40])
         key = f"gate-{gate}"
-        client.upsert_comment(int(pull), key, comment(decision, blocks(decision)))
+        client.upsert_comment(int(pull), key, comment(decision, blocks(decision, run=url)))
         told.append("comment")
     if environment and enforced:
         if not run.isdigit():

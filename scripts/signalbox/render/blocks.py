@@ -3,11 +3,28 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Literal
 
 import msgspec
 
-Cell = str | int | float | None
+_PLAIN_URL = re.compile(r"https://[A-Za-z0-9.-]+(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~/-]*)?(?:#[a-z]+)?")
+
+
+class Link(msgspec.Struct, frozen=True, tag=True):
+    """Text that leads somewhere, in a table. Only for an address that we made or that GitHub's API gave: what
+    comes from outside is shown as text."""
+
+    text: str
+    url: str
+
+    @property
+    def safe(self) -> bool:
+        """Whether the address is a plain one; any other is left away where it is shown."""
+        return bool(_PLAIN_URL.fullmatch(self.url))
+
+
+Cell = str | int | float | Link | None
 
 
 class Text(msgspec.Struct, frozen=True, tag=True):
@@ -57,7 +74,7 @@ def numeric(table: Table) -> list[bool]:
     """Per column, whether it holds numbers and nothing else: such columns are set right."""
     columns = zip(*cells(table), strict=True) if table.rows else [()] * len(table.columns)
     return [
-        any(cell is not None for cell in column) and not any(isinstance(cell, str) for cell in column)
+        any(cell is not None for cell in column) and not any(isinstance(cell, (str, Link)) for cell in column)
         for column in columns
     ]
 

@@ -9,7 +9,7 @@ from string import Template
 
 from signalbox.decision import Decision
 from signalbox.render import wording
-from signalbox.render.blocks import Block, Cell, Chart, Code, Fold, Table, Text, cells, numeric
+from signalbox.render.blocks import Block, Cell, Chart, Code, Fold, Link, Table, Text, cells, numeric
 from signalbox.render.escape import code_lines, html_text
 from signalbox.render.svg import chart_svg
 
@@ -118,5 +118,9 @@ def _table(table: Table) -> str:
 
 
 def _cell(cell: Cell, right: bool) -> str:
-    shown = "–" if cell is None else html_text(cell) if isinstance(cell, str) else wording.number(cell)
+    if isinstance(cell, Link):
+        text = html_text(cell.text)
+        shown = f'<a href="{html_text(cell.url)}">{text}</a>' if cell.safe else text
+    else:
+        shown = "–" if cell is None else html_text(cell) if isinstance(cell, str) else wording.number(cell)
     return f'<td class="n">{shown}</td>' if right else f"<td>{shown}</td>"

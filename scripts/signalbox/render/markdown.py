@@ -12,7 +12,7 @@ from string import Template
 
 from signalbox.decision import Decision, Reason
 from signalbox.render import wording
-from signalbox.render.blocks import Block, Cell, Chart, Code, Fold, Table, Text, cells, numeric, points
+from signalbox.render.blocks import Block, Cell, Chart, Code, Fold, Link, Table, Text, cells, numeric, points
 from signalbox.render.escape import code_block, code_span, markdown_text
 
 COMMENT_LIMIT = 65_000
@@ -116,6 +116,9 @@ def _table(table: Table) -> str:
 def _cell(cell: Cell) -> str:
     if cell is None:
         return "–"
+    if isinstance(cell, Link):
+        shown = markdown_text(cell.text, 300)
+        return f"[{shown}]({cell.url})" if cell.safe and shown else shown
     return markdown_text(cell, 300) if isinstance(cell, str) else wording.number(cell)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from signalbox.decision import Decision
 from signalbox.render import wording
-from signalbox.render.blocks import Block, Cell, Chart, Code, Fold, Table, Text, cells, numeric, points
+from signalbox.render.blocks import Block, Cell, Chart, Code, Fold, Link, Table, Text, cells, numeric, points
 from signalbox.render.escape import code_lines, shorten, visible
 
 _BARS = "▁▂▃▄▅▆▇█"
@@ -73,7 +73,8 @@ def _table(table: Table) -> list[str]:
 def _cell(cell: Cell) -> str:
     if cell is None:
         return "–"
-    return shorten(visible(cell), _COLUMN_LIMIT) if isinstance(cell, str) else wording.number(cell)
+    text = cell.text if isinstance(cell, Link) else cell
+    return shorten(visible(text), _COLUMN_LIMIT) if isinstance(text, str) else wording.number(text)
 
 
 def _spark(values: Sequence[float | None]) -> str:
