@@ -11,7 +11,7 @@ EXAMPLES = """
 examples:
   compact_ledger.py --ledger git: --push origin --prune    nightly, by one job (see docs/ledger.md)
   compact_ledger.py --ledger git: --verify                 does the chain hold?
-  compact_ledger.py --ledger out/ledger --export all.jsonl every record, one a line
+  compact_ledger.py --ledger out/ledger --export all.jsonl every record, one a line (or all.parquet)
   compact_ledger.py --ledger git: --send otlp:http://127.0.0.1:4318 --sent out/otlp.sent
 
 The branch is only ever moved forward. Records older than `ledger: retention-days` leave the branch; git's
@@ -30,6 +30,7 @@ def run(context: Context) -> Result:
     from signalbox.ledger import FolderLedger, GitLedger, deliver, open_ledger
     from signalbox.ledger.compact import compact, prune, push, verify
     from signalbox.ledger.export import json_lines
+    from signalbox.ledger.parquet import parquet
     from signalbox.ledger.sinks import open_sink
 
     args, settings = context.args, context.policy.settings.ledger
@@ -38,9 +39,13 @@ def run(context: Context) -> Result:
         raise InputError("there is no ledger here", where=str(ledger))
     rows, code, outputs = [], 0, {}
     if args.export:
-        lines = list(json_lines(ledger.decisions(), ledger.outcomes()))
-        write_atomic(Path(args.export), b"".join(lines))
-        rows.append(f"exported {len(lines)} records to {args.export}")
+        decisions, outcomes = ledger.decisions(), ledger.outcomes()
+        count = len(decisions.entries) + len(outcomes.entries)
+        write = parquet if args.export.endswith(".parquet") else json_lines
+        write_atomic(Path(args.export), b"".join(write(decisions, outcomes)))
+        rows.append(f"exported {count} records to {args.export}")
+        left = (*decisions.damaged, *outcomes.damaged)
+        rows += [f"left out  {item.name}: {item.code}" for item in left if write is parquet]
     if args.send:
         sink = open_sink(args.send, context.environ)
         entries = [*ledger.decisions().entries, *ledger.outcomes().entries]
@@ -92,7 +97,9 @@ def main() -> int:
         "--prune", action="store_true", default=False, help="delete the refs whose records are in the branch"
     )
     command.option("--verify", action="store_true", default=False, help="only check the chain")
-    command.option("--export", metavar="FILE", help="only write every record as JSON lines")
+    command.option(
+        "--export", metavar="FILE", help="only write every record: JSON lines, or Parquet by its ending"
+    )
     command.option(
         "--send", metavar="URL", help="only send what a sink lacks: otlp:http://…, mlflow:http://…"
     )
