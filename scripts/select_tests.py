@@ -11,10 +11,7 @@ from signalbox.cli import Command, Context, Result
 from signalbox.errors import InputError
 
 if TYPE_CHECKING:
-    import sqlite3
-
     from signalbox.change import Change
-    from signalbox.selection.escapes import Audits
     from signalbox.selection.facts import Inputs
     from signalbox.selection.gather import Gathered
 
@@ -24,13 +21,15 @@ examples:
   pytest @tests.txt                 (pytest 8.2 or later; before: xargs -d '\\n' pytest < tests.txt)
   select_tests.py --base HEAD~1 --index index.sqlite --explain tests/test_cart.py::test_total
 
-Without an index whole suites are chosen by the paths of the change. An index that cannot be used, a shallow
-clone and whatever else is not known make the plan wider, never smaller.
+Without an index tests are chosen by what test files import (Python), else whole suites by the paths of the
+change. An index that cannot be used, a shallow clone and whatever else is not known make the plan wider. A
+share of the runs in CI runs everything, so that misses are measured (--audit).
 """
 
 
 def run(context: Context) -> Result:
     """Read the change and the index, decide, and write the plan."""
+    from signalbox.asking import ask_index, given_index, without_index
     from signalbox.change import read_change, top, tree
     from signalbox.selection.decide import decide
     from signalbox.selection.show import blocks, explain
@@ -41,12 +40,14 @@ def run(context: Context) -> Result:
     base = args.base or _default_base(context, root)
     change = read_change(root, base, args.head)
     head = tree(root, change.head)
-    connection, sha256, problem = _index(context)
+    connection, sha256, problem = given_index(context)
     try:
         found = None
+        if connection is None and not problem:
+            connection, sha256 = without_index(context, root, change)
         if connection is not None:
-            found, problem = _ask(context, root, head, connection, sha256)
-        inputs = _inputs(context, change, head, found, problem)
+            found, problem = ask_index(context, root, head, connection, sha256, change.merge_base)
+        inputs = _inputs(context, root, change, head, found, problem)
         if context.policy.settings.advisor.endpoint:
             inputs = _advised(context, root, inputs)
         decision = decide(inputs, context.policy.settings, context.policy.ref, context.stamp)
@@ -55,7 +56,7 @@ def run(context: Context) -> Result:
         applies = args.format != "github" or context.policy.settings.mode == "enforce"
         written = plan if applies else everything(plan, inputs)
         known = None if found is None else connection
-        lines = plan_lines(written, known, context.policy.settings, head) if args.tests_out else []
+        lines = plan_lines(written, known) if args.tests_out else []
     finally:
         if connection is not None:
             connection.close()
@@ -79,13 +80,22 @@ def run(context: Context) -> Result:
 
 
 def _inputs(
-    context: Context, change: Change, head: dict[str, str], found: Gathered | None, problem: str
+    context: Context,
+    root: Path,
+    change: Change,
+    head: dict[str, str],
+    found: Gathered | None,
+    problem: str,
 ) -> Inputs:
+    from signalbox.asking import known_audits
     from signalbox.selection.facts import ChangeFacts, FileFact, Inputs
-    from signalbox.selection.gather import suite_facts
+    from signalbox.selection.gather import full_paths, suite_facts
 
     settings = context.policy.settings
+    suites = found.suites if found else suite_facts(settings, head, ())
     seed = context.args.seed or context.stamp.id
+    if not seed.isprintable():
+        raise InputError("the seed is not one line of text", where="--seed")
     facts = ChangeFacts(
         base=change.merge_base,
         head=change.head,
@@ -111,30 +121,28 @@ def _inputs(
         change=facts,
         audit_draw=int(hashlib.sha256(seed.encode()).hexdigest()[:12], 16) / 16**12,
         audit_seed=seed,
-        suites=found.suites if found else suite_facts(settings, head, ()),
+        suites=suites,
         index=found.index if found else None,
         index_problem=problem,
         touched=found.touched if found else (),
         tests=found.tests if found else (),
         python=context.args.python,
-        force=_force(context, change.message),
-        audits=_audits(context),
+        force=_force(context, root, change),
+        audits=known_audits(context),
+        draws=_draws(context),
+        full_paths=found.full_paths if found else full_paths(settings, suites, (), head),
+        whole_files=found.whole_files if found else (),
+        gone_test_files=found.gone_test_files if found else (),
+        new_test_files=found.new_test_files if found else (),
     )
 
 
-def _audits(context: Context) -> Audits:
-    """What the ledger says of audited plans; nothing of what a fork's run wrote."""
-    from signalbox.ledger import open_ledger
-    from signalbox.selection.escapes import Audits, audits_of
-
-    url = context.args.ledger or context.policy.settings.ledger.url
-    ledger = open_ledger(url, repo=context.repo) if url else None
-    if ledger is None or not ledger.exists():
-        return Audits()
-    return audits_of(
-        [entry.data for entry in ledger.decisions().entries if entry.trusted],
-        [entry.data for entry in ledger.outcomes().entries if entry.trusted],
-    )
+def _draws(context: Context) -> bool:
+    """Whether this run may be drawn as an audit: in CI, or where it was asked for."""
+    asked = context.args.audit
+    if asked:
+        return bool(asked == "yes")
+    return any(context.environ.get(name, "") not in ("", "false", "0") for name in ("CI", "GITHUB_ACTIONS"))
 
 
 def _advised(context: Context, root: Path, inputs: Inputs) -> Inputs:
@@ -183,55 +191,6 @@ def _advised(context: Context, root: Path, inputs: Inputs) -> Inputs:
     )
 
 
-def _ask(
-    context: Context, root: Path, head: dict[str, str], connection: sqlite3.Connection, sha256: str
-) -> tuple[Gathered | None, str]:
-    """What the index says, or why it cannot be used after all: a file may open and still be nonsense."""
-    import sqlite3
-
-    from signalbox.selection.gather import gather
-
-    try:
-        settings = context.policy.settings
-        return gather(connection, sha256, head, _compare(root), settings, context.environ), ""
-    except (sqlite3.Error, KeyError, ValueError, TypeError) as error:
-        return (
-            None,
-            f"the index does not hold what it should ({type(error).__name__}: {error}); record it anew",
-        )
-
-
-def _index(context: Context) -> tuple[sqlite3.Connection | None, str, str]:
-    """The open index and its digest; or why there is none that can be used (empty: none was expected)."""
-    from signalbox.selection.schema import usable_index
-
-    if not context.args.index:
-        return None, "", ""
-    path = Path(context.args.index)
-    if not path.exists():
-        context.say(f"{path}: no index yet; record one with index_tests.py")
-        return None, "", ""
-    return usable_index(path)
-
-
-def _compare(root: Path) -> Any:
-    """Compare two versions of a file by their blobs, read from git when they are needed."""
-    from signalbox.change import blobs, compare
-    from signalbox.selection.schema import unpack_starts
-
-    def compared(path: str, old: str, new: str, starts: bytes) -> Any:
-        found = blobs(root, [old, new])
-        if old not in found or new not in found:
-            return None  # a shallow clone, or an index of a commit that is not here
-        try:
-            edit = compare(found[old], found[new], unpack_starts(starts))
-        except ValueError:
-            return None
-        return None if edit is None else (edit.blocks, edit.symbols, edit.import_time)
-
-    return compared
-
-
 def _default_base(context: Context, root: Path) -> str:
     """The pull request's base under Actions; else the first of the usual branches that is there."""
     from signalbox.change import GitFailed, git
@@ -248,13 +207,19 @@ def _default_base(context: Context, root: Path) -> str:
     raise InputError("it is not known what to compare with", where="--base", fix="Name a branch or a commit.")
 
 
-def _force(context: Context, message: str) -> str:
+def _force(context: Context, root: Path, change: Change) -> str:
+    from signalbox.change import last_message
+
     if context.args.full:
         return "the input full"
-    if "full-tests" in context.args.labels.replace(",", "\n").split("\n"):
+    if "full-tests" in (label.strip() for label in context.args.labels.replace(",", "\n").split("\n")):
         return "the label full-tests"
     trailer = "signalbox-tests: full"
-    if any(line.strip().lower() == trailer for line in message.splitlines()):
+    messages = change.message
+    if messages.startswith("Merge "):
+        # A pull request is often checked out as its merge, whose message nobody wrote.
+        messages += "\n" + last_message(root, change.merge_base, change.head)
+    if any(line.strip().lower() == trailer for line in messages.splitlines()):
         return "the commit's trailer"
     return ""
 
@@ -285,6 +250,11 @@ def main() -> int:
     command.option("--labels", metavar="NAMES", help="the pull request's labels; full-tests runs everything")
     command.option(
         "--python", metavar="VERSION", help="the Python that will run the tests, to check the index"
+    )
+    command.option(
+        "--audit",
+        choices=("", "yes", "no"),
+        help="whether this run may be drawn to run everything (the policy's audit-rate; default: in CI)",
     )
     command.option(
         "--seed", metavar="TEXT", help="what the audit's draw is made from (default: the decision's id)"
