@@ -85,7 +85,12 @@ BAD = 'bad: sum(http_requests_total{$selector,code="500"}) or vector(0)'
 GOOD = 'good: sum(http_requests_total{$selector,code!~"5.."})'
 
 
-@pytest.mark.parametrize("part", [BAD, GOOD])
+# Satisfied within 0.05 s, and half of those that tolerate 0.1 s.
+SUM = 'sum(http_request_duration_seconds_bucket{$selector,le="%s"})'
+APDEX = f"good: ({SUM % 0.05} + {SUM % 0.1}) / 2"
+
+
+@pytest.mark.parametrize("part", [BAD, GOOD, APDEX])
 def test_a_ratio_of_the_callers_own_rolls_back(tmp_path, part):
     with haproxy_rig(tmp_path) as rig:
         port = free_port()
@@ -97,7 +102,7 @@ def test_a_ratio_of_the_callers_own_rolls_back(tmp_path, part):
             policy.read_text().replace("min-excess: 0.05", "min-excess: 0.9", 1) + RATIOS % part
         )
         with prometheus(tmp_path, rig, port):
-            set_faults(rig.canary, errors=0.2)
+            set_faults(rig.canary, errors=0.2, slow=0.3)
             done = rig.run(look=0.7)
         assert done.returncode == 1, done.stderr
         assert weight(rig, "c1") == 0

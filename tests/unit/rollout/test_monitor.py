@@ -1,6 +1,7 @@
 """The monitor in a simulated world: missing data, sudden death, and traffic that does not obey."""
 
 import json
+import math
 
 import msgspec
 import pytest
@@ -9,9 +10,11 @@ from doubles.rollout_world import DIGEST, RULES, START, Killed, World, WorldTraf
 from signalbox.config import Settings
 from signalbox.decision import PolicyRef, Stamp
 from signalbox.errors import InputError
+from signalbox.rollout.assess import assess
 from signalbox.rollout.clock import at
 from signalbox.rollout.decide import decide
-from signalbox.rollout.model import StandingApproval
+from signalbox.rollout.judge import Judgement, advance
+from signalbox.rollout.model import Look, StandingApproval
 from signalbox.rollout.state import StateFile
 
 STAMP = Stamp(id="0", at="2027-01-15T09:00:00Z", producer="test")
@@ -45,6 +48,24 @@ def test_a_healthy_canary_goes_through_every_slice(tmp_path):
     assert (inputs.ending, decision.verdict) == ("done", "proceed")
     assert decision.outputs["slo-only-at-100"] is True
     assert state_of(tmp_path).phase == "done"
+
+
+def test_the_audit_trail_is_enough_to_judge_every_look_again(tmp_path):
+    world = World()
+    world.on_operation = lambda: world.errors.update(canary=0.08 if world.percent >= 50 else 0.004)
+    inputs = run_monitor(world, tmp_path)
+    rules, judgement, looks = inputs.rules(RULES), Judgement(), looks_of(tmp_path)
+    for event in looks:
+        judgement = advance(judgement, msgspec.convert(event["look"], Look), rules)
+        found = assess(judgement, rules)
+        assert (found.verdict, [reason.code for reason in found.reasons]) == (
+            event["verdict"],
+            event["reasons"],
+        )
+        assert found.log_e / math.log(10) == pytest.approx(event["log10_e"], abs=1e-4)
+    assert looks[-1]["action"] == "roll back"
+    moved = [json.loads(line) for line in (tmp_path / "audit.jsonl").read_text().splitlines()]
+    assert [event["move"]["read_back"] for event in moved if event["event"] == "moved"] == [10, 50, 0]
 
 
 def test_a_faulty_canary_goes_to_zero_and_stays_there(tmp_path):
