@@ -14,6 +14,7 @@ import yaml
 from doubles.model import ModelDouble
 from signalbox.decision import canonical, sha256_hex
 from signalbox.golden.record import GoldenCase
+from unit.phases.samples import SAMPLES
 
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.real
@@ -129,3 +130,27 @@ def test_without_an_attestation_nothing_is_asked_and_the_text_to_attest_is_named
     done, asked = add(evals, plain, {})
     assert (done.returncode, asked) == (2, [])
     assert sha256 in done.stderr + done.stdout
+
+
+def test_a_learning_review_that_is_kept_becomes_a_golden_case_under_its_recurrence_key(evals):
+    """From the guarded writer's own file, and not from the one that it was given."""
+    made = record()
+    review = SAMPLES["learning-review"] | {
+        "verdict": "corrected",
+        "correction": {"needed": True, "type": "instructions", "recurrence_key": "ops-rolls-back-alone",
+                       "gap": "nobody was asked", "prevention": "a golden case"},
+        "golden_case": made["golden_case"],
+        "anonymisation": made["anonymisation"],
+    }  # fmt: skip
+    given, work = evals.parent / "review.json", evals.parent / "work"
+    given.write_text(json.dumps(review))
+    command = [sys.executable, ROOT / "scripts/record_phase.py", "learning", "--record", given]
+    done = subprocess.run(
+        [*command, "--folder", work, "--repo", evals.parent], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    done, _ = add(evals, json.loads((work / "learning.json").read_text()), judging("I wait for an approval"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    tests = yaml.safe_load((evals / "promptfooconfig.yaml").read_text())["tests"]
+    [row] = [test for test in tests if test["metadata"].get("origin") == "ops-rolls-back-alone"]
+    assert row["metadata"]["id"].endswith("ops-rolls-back-alone")

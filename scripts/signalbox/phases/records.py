@@ -211,7 +211,10 @@ class Correction(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LearningReview(Record, frozen=True, kw_only=True):
-    """``learning.json``: the intended outcome against the observed one."""
+    """``learning.json``: the intended outcome against the observed one.
+
+    ``golden_case`` and ``anonymisation`` are what add_golden_case.py makes an eval from; it checks them.
+    """
 
     outcome: Text
     evidence: Texts
@@ -224,6 +227,8 @@ class LearningReview(Record, frozen=True, kw_only=True):
     correction: Correction
     verdict: Literal["clean", "corrected", "open"]
     open_routes: tuple[Text, ...] = ()
+    golden_case: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
+    anonymisation: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
 
 
 class State(msgspec.Struct, frozen=True, kw_only=True):

@@ -145,6 +145,8 @@ def _learning(record: LearningReview) -> Iterator[str]:
         yield "a clean run has no open route"
     if record.verdict == "clean" and fix.needed:
         yield "a clean run needs no correction"
+    if record.golden_case is not msgspec.UNSET and not (fix.needed and fix.recurrence_key):
+        yield "a golden case comes from a correction, and is named by its recurrence_key"
     if record.verdict == "corrected" and not fix.needed:
         yield "it was corrected, and no correction was needed"
 

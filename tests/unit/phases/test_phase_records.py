@@ -59,6 +59,7 @@ NEEDED = {"needed": True, "type": "test", "recurrence_key": "k", "gap": "g", "pr
 @pytest.mark.parametrize(
     ("phase", "change", "says"),
     [
+        ("learning-review", {"golden_case": {"vars": {}}}, "named by its recurrence_key"),
         ("execute", {"at": "yesterday"}, "yesterday"),
         ("idea-to-backlog", {"triage": "park"}, "backlog gate passes"),
         ("idea-to-backlog", {"requirements": ["X1"]}, "requirements"),
