@@ -76,9 +76,8 @@ class Monitor:
                 self._roll_back(self._judged())
             elif state.phase == "retreating":
                 self._deadline_retreat()
-            elif self._clock.wait(0):
-                raise Stop
             else:
+                self._stop_if_told()
                 self._go(state.slice)
         except (Stop, TrafficError) as error:
             self._broken_off(error)
@@ -103,11 +102,17 @@ class Monitor:
             self._step(index)
             if not self._watch(index):
                 return
+            self._stop_if_told()
         if judge.has_control(self.rules, len(self.rules.slices) - 1):
             self._save(phase="stepping", percent=100.0)
             self._journal.moved(self._engine.move(100.0), "the control share is no longer needed")
         self._save(phase="finishing")
         self._complete()
+
+    def _stop_if_told(self) -> None:
+        # Before every order that gives the canary more: told to stop, it gets no more.
+        if self._clock.wait(0):
+            raise Stop
 
     def _complete(self) -> None:
         self._engine.finish()
@@ -121,8 +126,7 @@ class Monitor:
         self._save(phase="stepping", slice=index, percent=percent)
         self._journal.moved(self._engine.move(percent), f"slice {index + 1} of {len(self.rules.slices)}")
         self._save(phase="watching")
-        if self._clock.wait(0):
-            raise Stop
+        self._stop_if_told()
         last = self._judgement.last
         watched = last.since if last and last.slice == index else 0.0
         self._looker.begin(index, watched)
@@ -161,8 +165,7 @@ class Monitor:
 
     def _roll_back(self, found: Assessment) -> None:
         why = found.reasons[0].text
-        state = self._now_state()
-        bad = {**state.bad, state.digest: why}
+        bad = {**self._now_state().bad, self.inputs.subject.digest: why}
         allowed = authority(self.inputs, self.rules, at(self._clock.now()))
         self._journal.say(allowed.why)
         if not allowed.allowed:
@@ -222,10 +225,8 @@ class Monitor:
 
     def _open(self) -> tuple[State, str]:
         """Check everything, resume what there is, measure before anything moves."""
-        now = self._clock.now()
-        before = self._file.read()
-        inputs = self.inputs
-        digest = inputs.subject.digest
+        now, before = self._clock.now(), self._file.read()
+        inputs, digest = self.inputs, self.inputs.subject.digest
         if before:
             check_previous(before, inputs, at(now), str(self._file.path))
         bad = before.bad if before else {}

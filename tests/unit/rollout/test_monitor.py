@@ -222,6 +222,32 @@ def test_told_to_stop_it_moves_nothing_more(tmp_path):
     assert run_monitor(world, tmp_path).ending == "done"
 
 
+def test_told_to_stop_at_any_moment_the_canary_gets_no_more_and_the_next_run_ends_it(tmp_path, monkeypatch):
+    monkeypatch.setattr("os.fsync", lambda descriptor: None)
+    (tmp_path / "whole").mkdir()
+    total = operations_of(World, tmp_path / "whole")
+    wrong = []
+    for point in range(1, total, 3):
+        folder = tmp_path / str(point)
+        folder.mkdir()
+        world, seen = World(), []
+        world.stop_at = point
+
+        def note(world=world, seen=seen, point=point):
+            if world.operations == point:
+                seen.append(len(world.history))
+
+        world.on_operation = note
+        inputs = run_monitor(world, folder)
+        # An order that was being written when the signal came is one; there is no other after it.
+        if len(world.history) > seen[0] + 1 or inputs.ending not in ("interrupted", "done"):
+            wrong.append((point, inputs.ending, world.history))
+        world.stop_at = None
+        if run_monitor(world, folder).ending != "done" or world.percent != 100:
+            wrong.append((point, "not resumed", world.history))
+    assert wrong == []
+
+
 def approval(**changes):
     fields = {
         "deployment": "web",
