@@ -20,6 +20,9 @@ examples:
   run_evals.py --results results.json --baseline evals/baseline.json      judge what another job ran
   run_evals.py --results e2e.xml --results results.json --baseline b.json  JUnit: green or not, no baseline
   run_evals.py --promptfoo evals/promptfooconfig.yaml --write-baseline evals/baseline.json --rounds 40
+  run_evals.py --promptfoo evals/promptfooconfig.yaml --baseline evals/baseline.json --suite adversarial \\
+               --runtime vllm --judge-runtime ollama       named in evals/runtimes.yaml
+  run_evals.py --release --evals-decision evals.json --e2e-decision e2e.json    what a release lacks
 
 The config's endpoints and keys come from the environment: variables named EVALS_* are passed on to promptfoo
 (in the config: {{env.EVALS_TARGET_URL}}), nothing else is. Its exit codes decide nothing; its rows do.
@@ -28,10 +31,17 @@ The config's endpoints and keys come from the environment: variables named EVALS
 
 def run(context: Context) -> Result:
     """Draw or read, check, decide, show."""
+    import msgspec
+
     from signalbox.errors import InputError
     from signalbox.evals import blocks, decide
+    from signalbox.evals.runtimes import chosen
 
     args = context.args
+    if args.release:
+        return _release(context)
+    environ = chosen(args.promptfoo, args.runtime, args.judge_runtime, context.environ, paid=args.paid)
+    context = msgspec.structs.replace(context, environ=environ)
     if bool(args.promptfoo) == bool(args.results):
         raise InputError(
             "give either a config to run or results to read",
@@ -43,17 +53,14 @@ def run(context: Context) -> Result:
     inputs = _inputs(context)
     decision = decide(inputs, context.policy.settings, context.policy.ref, context.stamp)
     out = decision.outputs
-    return Result(
-        decision=decision,
-        inputs=inputs,
-        blocks=blocks(decision),
-        outputs={
-            "draws": str(out["draws"]),
-            "target-calls": str(out["spent"]["target_calls"]),
-            "judge-calls": str(out["spent"]["judge_calls"]),
-            "reused": inputs.reused,
-        },
-    )
+    spent = out["spent"]
+    told = {
+        "draws": str(out["draws"]),
+        "target-calls": str(spent["target_calls"]),
+        "judge-calls": str(spent["judge_calls"]),
+        "reused": inputs.reused,
+    }
+    return Result(decision=decision, inputs=inputs, blocks=blocks(decision), outputs=told)
 
 
 def _inputs(context: Context) -> Inputs:
@@ -62,17 +69,26 @@ def _inputs(context: Context) -> Inputs:
     from signalbox.evals import Material, gather, key_of, reusable
     from signalbox.evals.loading import config_file, load_anchors, load_baseline, skipped_layers
     from signalbox.evals.rejudge import names_of
+    from signalbox.evals.runtimes import left_out, narrowed
     from signalbox.evals.suite import suite_digest
     from signalbox.promotion.arguments import commit_id, digest_of_call
 
     args, settings = context.args, context.policy.settings.evals
     subject = context.subject(commit=commit_id(args.sha), digest=digest_of_call(args.digest))
-    baseline, gaps = load_baseline(args.baseline)
+    whole, gaps = load_baseline(args.baseline)
+    baseline = narrowed(whole, args.suite)
     anchors = load_anchors(args.anchors)
     key = ""
     if args.promptfoo:
         suite = suite_digest(config_file(args.promptfoo), [Path(args.anchors)] if args.anchors else [])
-        key = key_of(subject.digest, suite, baseline, context.policy.ref.sha256, context.environ)
+        key = key_of(
+            subject.digest,
+            suite,
+            baseline,
+            context.policy.ref.sha256,
+            context.environ,
+            [args.suite, args.runtime, args.judge_runtime],
+        )
         earlier = _earlier(context, key) if settings.reuse else None
         if earlier is not None:
             return reusable(earlier, key)
@@ -85,11 +101,24 @@ def _inputs(context: Context) -> Inputs:
         baseline_gaps=gaps,
         declared_anchors=names_of(anchors),
         extra=extra,
-        skipped=skipped_layers(args.skip),
+        skipped={**left_out(whole, args.suite), **skipped_layers(args.skip)},
         origin=_origin(context),
         environ_exit_code=context.environ.get("PROMPTFOO_FAILED_TEST_EXIT_CODE", ""),
+        telemetry=args.require_telemetry,
     )
     return msgspec.structs.replace(gather(material, settings, now=context.stamp.at), key=key)
+
+
+def _release(context: Context) -> Result:
+    """What a release of the evals still lacks, by the decisions that were left about one candidate."""
+    import runpy
+
+    from signalbox.promotion.arguments import digest_of_call
+
+    args = context.args
+    check = runpy.run_path(str(_TOOLS / "release.py"))["from_files"]
+    table, code = check(args.evals_decision, args.e2e_decision, digest_of_call(args.digest))
+    return Result(text=table, summary=table + "\n", exit=code)
 
 
 def _drawn(
@@ -103,16 +132,16 @@ def _drawn(
     from signalbox.evals.loading import config_file
     from signalbox.evals.rejudge import rejudge_tests
     from signalbox.evals.runner import Runner, find_runner
+    from signalbox.evals.runtimes import check_suite
     from signalbox.promotion.arguments import digest_of_call
 
     args, settings = context.args, context.policy.settings.evals
-    config = config_file(args.promptfoo)
     with tempfile.TemporaryDirectory(prefix="signalbox-evals-") as scratch:
         folder = Path(args.work) if args.work else Path(scratch) / "results"
         folder.mkdir(parents=True, exist_ok=True)
         runner = Runner(
             command=find_runner(Path(args.tools) if args.tools else _TOOLS),
-            config=config,
+            config=config_file(args.promptfoo),
             folder=folder,
             scratch=Path(scratch),
             environ=context.environ,
@@ -120,6 +149,7 @@ def _drawn(
             request_seconds=settings.request_seconds,
             deadline=time.monotonic() + settings.session_seconds,
             digest=digest_of_call(args.digest),
+            layer=check_suite(args.suite),
         )
         again = anchors or (baseline is not None and baseline.outputs[: settings.judge.rejudge])
         tests = rejudge_tests(anchors, baseline, settings.judge.rejudge)
@@ -245,6 +275,20 @@ def main() -> int:
     )  # fmt: skip
     command.option("--write-baseline", metavar="FILE", help="record a baseline instead of judging")
     command.option("--rounds", type=int, default=0, metavar="N", help="draws of each case to record (10)")
+    command.option(
+        "--suite", metavar="LAYER", help="this layer's cases alone; the others are named as skipped"
+    )
+    command.option("--runtime", metavar="NAME", help="who is evaluated, of runtimes.yaml beside the config")
+    command.option("--judge-runtime", metavar="NAME", help="who judges, likewise")
+    flag = {"action": "store_true", "default": False}
+    command.option("--paid", help="a runtime that is paid for may be asked", **flag)
+    command.option("--require-telemetry", help="without the runtimes' tokens it is NOT_VERIFIED", **flag)
+    command.option("--release", help="say what a release of the shipped evals lacks, instead", **flag)
+    several: dict[str, Any] = {"action": "append", "default": [], "metavar": "FILE"}
+    command.option(
+        "--evals-decision", help="with --release: what --out left, one for each runtime", **several
+    )
+    command.option("--e2e-decision", help="with --release: what run_e2e.py left by --out", **several)
     command.option("--work", metavar="DIR", help="leave the runner's results there")
     command.option("--tools", metavar="DIR", help="folder with promptfoo's package-lock.json (ours)")
     return command.run(run)

@@ -286,17 +286,28 @@ def test_run_e2e_takes_another_command_and_fails_on_a_failing_test(runner, repos
 
 
 def test_run_evals_records_a_baseline_and_reads_results_that_were_left(runner, repository, model):
-    made = repository(FILES)
+    known = {name: {"url": model.url, "model": name} for name in ("dev", "judge")}
+    made = repository({**FILES, "evals/runtimes.yaml": yaml.safe_dump(known)})
     tools = {"tools": str(library.ROOT / "evals")}
-    given = {"target-url": model.url, "target-model": "dev", "judge-url": model.url, "judge-model": "judge"}
+    given = {"runtime": "dev", "judge-runtime": "judge", "paid": "true", "require-telemetry": "true"}
+    given |= {"suite": "behavioural", "target-url": "http://127.0.0.1:9/v1"}
     record = {"promptfoo": "evals/promptfooconfig.yaml", "rounds": "2", "work": "left", **given, **tools}
     run = runner.use(made, "run-evals", {**record, "write-baseline": "recorded.json"})
     assert run.code == 0, run.explain()
     assert "wrote recorded.json" in run.log
-    inputs = {"results": "e2e.xml", "skip": "adversarial=no judge here"}
+    inputs = {"results": "e2e.xml", "skip": "adversarial=no judge here", "out": "e2e.json"}
     left = [{"run": "echo '<testsuite><testcase name=\"a\"/></testsuite>' > e2e.xml"}]
     run = runner.use(made, "run-evals", inputs, before=left)
     assert run.outputs("used")["verdict"] == "PASS", run.explain()
+
+
+def test_run_evals_says_what_a_release_lacks(runner, repository):
+    shown = {"kind": "evals", "verdict": "PASS", "subject": {"digest": DIGEST}, "outputs": {}}
+    made = repository({"e2e.json": json.dumps(shown), "evals.json": json.dumps(shown)})
+    inputs = {"release": "true", "evals-decision": "evals.json", "e2e-decision": "e2e.json"}
+    run = runner.use(made, "run-evals", {**inputs, "digest": DIGEST})
+    assert "| behavioural | not known |" in run.summaries, run.explain()
+    assert "| end-to-end | met |" in run.summaries
 
 
 def test_post_status_tells_a_promotion_from_any_other_change(runner, repository, github):

@@ -14,6 +14,7 @@ from signalbox.evals.baseline import Baseline
 from signalbox.evals.inputs import Case, Inputs, Judged
 from signalbox.evals.model import Row, Session, Spent
 from signalbox.evals.promptfoo import exit_code_gap
+from signalbox.evals.runtimes import telemetry_gaps
 from signalbox.stats.rogan_gladen import Counts
 
 
@@ -30,6 +31,7 @@ class Material(msgspec.Struct, frozen=True, kw_only=True):
     skipped: Mapping[str, str] = {}
     origin: Origin = "self-reported"
     environ_exit_code: str = ""
+    telemetry: bool = False
 
 
 def gather(material: Material, settings: Evals, *, now: str) -> Inputs:
@@ -59,17 +61,24 @@ def gather(material: Material, settings: Evals, *, now: str) -> Inputs:
 
 
 def key_of(
-    digest: str, suite: str, baseline: Baseline | None, policy: str, environ: Mapping[str, str]
+    digest: str,
+    suite: str,
+    baseline: Baseline | None,
+    policy: str,
+    environ: Mapping[str, str],
+    chosen: Sequence[str] = (),
 ) -> str:
     """Name of a verdict that may be taken again: empty without a digest, which nothing can be bound to.
 
     Models named by the environment (``EVALS_…_MODEL``) are part of the question; endpoints are not, as the
-    same environment answers at another address in the next run.
+    same environment answers at another address in the next run. ``chosen``: runtimes and suite by name.
     """
     if not digest:
         return ""
     models = {k: v for k, v in environ.items() if k.startswith("EVALS_") and k.endswith("_MODEL")}
-    return digest_of([digest, suite, sha256_hex(canonical(baseline)) if baseline else "", policy, models])
+    return digest_of(
+        [digest, suite, sha256_hex(canonical(baseline)) if baseline else "", policy, models, *chosen]
+    )
 
 
 def _session(session: Session, material: Material, settings: Evals, now: str) -> Evidence:
@@ -112,6 +121,7 @@ def _wholes(material: Material, settings: Evals, rows: Sequence[Row], cases: Seq
         *integrity.role_gaps(cases, settings.roles),
         *integrity.layer_gaps(cases, settings.layers, dict(material.skipped), settings.may_skip),
         *integrity.anchor_gaps(rows, material.declared_anchors),
+        *(telemetry_gaps(material.sessions) if material.telemetry else ()),
     ]
 
 

@@ -56,11 +56,14 @@ class Runner(msgspec.Struct, kw_only=True):
     request_seconds: float
     deadline: float
     digest: str = ""
+    layer: str = ""
     made: int = 0
 
     def buy(self, order: Order) -> Session:
         """Draw what was ordered."""
         options = [f"--repeat={order.repeat}"]
+        if self.layer:
+            options.append(f"--filter-metadata=layer={self.layer}")
         if order.role:
             options.append(f"--filter-metadata=role={order.role}")
         if order.critical:
