@@ -49,6 +49,12 @@ def test_observing_decides_reports_records_and_moves_nothing(runner, repository,
     assert found == ["concurrency", "gate", "gate", "gate", *outcomes, "promotion", "test-plan"], found
     # One that is not green would hold a merge up, one that is would let it through.
     assert github.state.repositories["acme/shop"].statuses == []
+    # Everything ran, so the test jobs have recorded the index, and nothing is recorded again.
+    assert any(name.startswith("signalbox-impact-") for name in run.artifacts)
+    recording = [e for e in run.events if e["jobID"] == "index" and "Main Record" in e.get("msg", "")]
+    assert run.result("index") == "success"
+    assert recording == []
+    assert any(call["kind"] == "save" and "signalbox-index" in call["inputs"]["key"] for call in run.calls)
 
 
 ANSWERS = {
