@@ -165,7 +165,9 @@ def _written(
     code: int,
     beside: float | None,
 ) -> Result:
+    from signalbox.change import read_outcomes
     from signalbox.selection.build import build_index
+    from signalbox.selection.risk_model import retrained
 
     built = build_index(
         recording,
@@ -177,6 +179,7 @@ def _written(
         recorded_at=context.stamp.at,
         exit_code=code,
         collect_seconds=beside,
+        risk_model=retrained(read_outcomes(root, commit), "this repository's history"),
     )
     lines = [
         f"{target}: {built.tests} tests, {built.files} files with probes, {built.bytes // 1024} KiB "

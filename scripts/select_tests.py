@@ -129,6 +129,7 @@ def _inputs(
         python=context.args.python,
         force=_force(context, root, change),
         audits=known_audits(context),
+        risk_model=found.risk_model if found else None,
         draws=_draws(context),
         full_paths=found.full_paths if found else full_paths(settings, suites, (), head),
         whole_files=found.whole_files if found else (),

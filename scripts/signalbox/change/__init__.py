@@ -6,6 +6,7 @@ from .blocks import Edit, compare
 from .diff import read_change
 from .git import GitFailed, blobs, commit, git, path_text, top, tree
 from .model import Change, ChangedFile, History, Hunk, Trouble
+from .outcomes import read_outcomes
 from .patch import read_patch
 from .together import changed_together, commits_between, last_message
 from .worktree import worktree
@@ -27,6 +28,7 @@ __all__ = [
     "last_message",
     "path_text",
     "read_change",
+    "read_outcomes",
     "read_patch",
     "top",
     "tree",

@@ -9,7 +9,7 @@ from .git import GitFailed, git, path_text
 from .model import History
 
 _COMMITS = 500
-_FIX = re.compile(rb"\b(fix(e[sd])?|bug|defect|regression|revert)\b", re.IGNORECASE)
+FIX = re.compile(rb"\b(fix(e[sd])?|bug|defect|regression|revert)\b", re.IGNORECASE)
 
 
 def read_history(repo: Path, base: str, head: str, paths: set[str]) -> History:
@@ -42,7 +42,7 @@ def read_history(repo: Path, base: str, head: str, paths: set[str]) -> History:
             prior += len(touched)
             authors.add(who.strip().lower())
             own += who.strip().lower() == author
-            fixes += bool(_FIX.search(subject))
+            fixes += bool(FIX.search(subject))
     return History(
         commits=commits, prior_changes=prior, authors=len(authors), author_commits=own, recent_fixes=fixes
     )

@@ -17,6 +17,7 @@ from signalbox.errors import InputError
 
 from .programs import reads
 from .recording import Node, Recording, printable
+from .risk_model import RiskModel
 from .schema import APPLICATION_ID, LOOKUPS, TABLES, VERSION, pack_starts
 
 
@@ -42,6 +43,7 @@ def build_index(
     recorded_at: str,
     exit_code: int,
     collect_seconds: float | None = None,
+    risk_model: RiskModel | None = None,
 ) -> Built:
     """Write the index of ``recording``. ``tracked`` is path → blob id of the commit's files, as they lie
     on disk below ``root``. Replaces ``target`` only at the end.
@@ -67,6 +69,8 @@ def build_index(
         }
         if collect_seconds is not None:
             meta["collect_seconds"] = f"{collect_seconds:.3f}"
+        if risk_model is not None:
+            meta["risk_model"] = msgspec.json.encode(risk_model).decode("ascii")
         connection.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", meta.items())
         connection.commit()
         connection.executescript(LOOKUPS)

@@ -33,7 +33,7 @@ _DAY = 86_400.0
 def decide(inputs: Inputs, settings: Settings, policy: PolicyRef, stamp: Stamp) -> Decision:
     """Make the plan. Anything not known widens it, and advice can only widen it by one step."""
     kinds = Kinds(inputs.change.files, settings)
-    risk = assess(inputs.change, kinds.source, len(kinds.tests), kinds.cross_cutting, kinds.sensitive)
+    risk = assess(inputs.change, kinds.source, kinds.cross_cutting, kinds.sensitive, inputs.risk_model)
     reasons = _widening(inputs, settings, kinds, risk, stamp)
     ruled = strictest(KIND, [TARGETED, *(r.effect for r in reasons if r.effect)])
     taken = advised(inputs, ruled, risk.tier, [name for name in settings.suites if name != FULL])
@@ -84,6 +84,8 @@ def decide(inputs: Inputs, settings: Settings, policy: PolicyRef, stamp: Stamp) 
             "risk": {
                 "ruled": risk.tier,
                 "points": risk.points,
+                "probability": risk.probability,
+                "model": risk.model,
                 "features": [{"name": f.name, "value": f.value, "points": f.points} for f in risk.features],
             },
         },

@@ -8,6 +8,7 @@ from signalbox.decision import Advice, Evidence, Reason, Subject
 
 from .escapes import Audits
 from .impact import Touched
+from .risk_model import RiskModel
 
 
 class FileFact(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -86,6 +87,7 @@ class Inputs(msgspec.Struct, frozen=True, kw_only=True):
     ``force`` says who asked for everything, if anybody did. ``advice`` is a model's on the plan,
     ``risk_advice`` on the tier; ``additions`` are suites it named, ``notes`` what it could not say.
     ``audits`` is what the ledger knows of audited plans; ``draws`` says that this run may be one.
+    ``risk_model`` was learned from the repository's own history; without one the shipped model judges.
     ``full_paths`` hold every test. Of the known test files of the head, all tests of ``whole_files`` are
     touched, ``gone_test_files`` are gone, and of ``new_test_files`` the index knows no test.
     """
@@ -104,6 +106,7 @@ class Inputs(msgspec.Struct, frozen=True, kw_only=True):
     evidence: tuple[Evidence, ...] = ()
     advice: tuple[Advice, ...] = ()
     risk_advice: tuple[Advice, ...] = ()
+    risk_model: RiskModel | None = None
     additions: tuple[str, ...] = ()
     notes: tuple[Reason, ...] = ()
     models: dict[str, str] = {}

@@ -18,6 +18,7 @@ from .build import value_digest
 from .facts import IndexFacts, SuiteFact, TestFact
 from .impact import Compare, Impact, Touched, difference
 from .plan import FULL, TEST_MODULES
+from .risk_model import RiskModel, kept
 
 
 class Gathered(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,6 +32,7 @@ class Gathered(msgspec.Struct, frozen=True, kw_only=True):
     whole_files: tuple[str, ...]
     gone_test_files: tuple[str, ...]
     new_test_files: tuple[str, ...]
+    risk_model: RiskModel | None = None
 
 
 def gather(
@@ -117,6 +119,7 @@ def gather(
         full_paths=full_paths(settings, suites, of_file.keys() & head.keys(), head),
         whole_files=tuple(sorted(file for file, number in reached.items() if number == of_file[file])),
         gone_test_files=tuple(sorted(gone)),
+        risk_model=kept(meta.get("risk_model")),
         new_test_files=tuple(
             path
             for path in (*found.added, *found.changed)

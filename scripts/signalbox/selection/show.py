@@ -25,8 +25,8 @@ def blocks(inputs: Inputs, decision: Decision) -> list[Block]:
     top = [(f["name"], f["value"], f["points"]) for f in risk["features"][:3]]
     shown.append(
         Table(
-            title=f"Risk: {decision.outputs['risk_tier']} ({risk['points']:g} points)",
-            columns=("moved by", "because", "points"),
+            title=f"Risk: {decision.outputs['risk_tier']} (by {risk['model']})",
+            columns=("moved most by", "because", "log-odds against an average change"),
             rows=tuple(top),
         )
     )
