@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 EXAMPLES = """
 examples:
   promote.py --decision d.json --digest sha256:4f53… --registry ghcr.io/team/app --tag production
-  promote.py --decision d.json --digest sha256:4f53… --image-policy clusters/app.yaml --range 1.4.2
+  promote.py --decision d.json --digest sha256:4f53… --image-policy clusters/app.yaml --range 1.4.2 \\
+      --image ghcr.io/team/app      the tag 1.4.2 must stand for the digest
   promote.py --decision d.json --digest sha256:4f53… --kustomization prod/kustomization.yaml --image app
   promote.py --decision d.json --digest sha256:4f53… --values prod/values.yaml --value image.digest
 
@@ -145,6 +146,10 @@ def _propose(context: Context, decision: Decision, digest: str, moving: bool) ->
 
     args = context.args
     path, edit = _edit(context, digest)
+    if args.image_policy and args.image:
+        other = _tagged(context, digest)
+        if other:
+            return _result(f"blocked: nothing was promoted\n   why: {other}", exit=DENIES)
     if not moving:
         made = edit(read_limited(context.repo / path, 4 << 20, "file to edit"))
         shown = "\n".join(f"   {where}: {old} -> {new}" for where, old, new in made.changes)
@@ -170,9 +175,23 @@ def _propose(context: Context, decision: Decision, digest: str, moving: bool) ->
             f"{path} on {args.base or 'main'} already holds {digest}", outputs={"promoted": "true"}
         )
     shown = "\n".join(f"   {where}: {old} -> {new}" for where, old, new in done.changes)
+    if args.image_policy and not args.image:
+        shown += "\n   which digest that version's tag stands for was not looked up: give --image host/name"
     state = "opened" if done.created else "brought up to date"
     text = f"{state} {done.url}\n{shown}"
     return _result(text, outputs={"promoted": "true", "changed": "true", "pull-request": done.url})
+
+
+def _tagged(context: Context, digest: str) -> str:
+    """Why the version that Flux would deploy is not this digest: its tag may stand for other bytes."""
+    from signalbox.gitops import Registry, parse_repository
+    from signalbox.gitops.edits import check_version
+
+    args, environ = context.args, context.environ
+    tag = check_version(args.range)
+    user, password = environ.get("REGISTRY_USER", ""), environ.get("REGISTRY_PASSWORD", "")
+    there = Registry(parse_repository(args.image), user=user, password=password).digest_of(tag)
+    return "" if there == digest else f"{args.image}:{tag} is {there or 'not there'}, not {digest}"
 
 
 def _edit(context: Context, digest: str) -> tuple[str, Callable[[bytes], Edit]]:
@@ -237,7 +256,11 @@ def main() -> int:
         "--manifest", metavar="FILE", help="set the values marked for the policy by Flux's comments"
     )
     command.option("--kustomization", metavar="FILE", help="set the digest of --image in images:")
-    command.option("--image", metavar="NAME", help="the image's name there, without tag")
+    command.option(
+        "--image",
+        metavar="NAME",
+        help="the image without tag, as the file names it; host/name to check the tag for --image-policy",
+    )
     command.option("--values", metavar="FILE", help="set the digest at --value in Helm values")
     command.option("--value", default="image.digest", metavar="PATH", help="dotted path in the values")
     command.option("--into", metavar="OWNER/NAME", help="repository the file lies in (default: this one)")

@@ -185,3 +185,26 @@ def test_what_the_registry_does_not_have_or_is_not_there(host: str, tmp_path: Pa
     )
     assert ran.returncode == 2
     assert "no such manifest" in ran.stderr
+
+
+def test_a_version_is_proposed_only_where_its_tag_stands_for_the_digest(host: str, tmp_path: Path) -> None:
+    """Flux deploys by the tag, so a tag that was moved would deploy what nobody decided about."""
+    registry = Registry(parse_repository(f"{host}/team/flux"))
+    mine, other = push(host, "team/flux", b"mine"), push(host, "team/flux", b"other")
+    registry.retag(mine, "1.4.2")
+    registry.retag(other, "1.4.3")
+    policy = tmp_path / "policy.yaml"
+    policy.write_text("kind: ImagePolicy\nspec: {policy: {semver: {range: 1.4.1}}}\n")
+
+    def proposed(version: str) -> subprocess.CompletedProcess[str]:
+        image = ("--image-policy", "policy.yaml", "--image", f"{host}/team/flux")
+        return promote(tmp_path, decision(mine), *image, "--range", version)
+
+    good = proposed("1.4.2")
+    assert (good.returncode, "1.4.1 -> 1.4.2" in good.stdout) == (0, True), good.stderr
+    moved = proposed("1.4.3")
+    assert (moved.returncode, f"team/flux:1.4.3 is {other}, not {mine}" in moved.stdout) == (1, True)
+    missing = proposed("1.4.4")
+    assert (missing.returncode, "is not there" in missing.stdout) == (1, True)
+    several = proposed(">=1.4.0 <1.5.0")
+    assert (several.returncode, "not one digest" in several.stderr) == (2, True)

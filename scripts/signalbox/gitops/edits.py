@@ -44,6 +44,17 @@ def check_range(text: str) -> str:
     return text
 
 
+def check_version(text: str) -> str:
+    """One exact version, which is also the tag that Flux deploys by it; raises InputError."""
+    if not re.fullmatch(_VERSION, text):
+        raise InputError(
+            "a range of versions is not one digest",
+            why=repr(text[:80]),
+            fix="Give the one version, such as 1.4.2, or leave out --image.",
+        )
+    return check_tag(text)
+
+
 def _closed(parts: list[str]) -> bool:
     """Whether an alternative of a range holds nothing but comparisons, and one that bounds it from above."""
     known = [bool(_BOUND.fullmatch(part)) for part in parts]
