@@ -1,6 +1,6 @@
 """Writes the parts of the reference that follow from the code: inputs, outputs and each script's --help.
 
-usage: readme.py            rewrite them in actions/*/README.md, docs/workflows.md and docs/command-line.md
+usage: readme.py            rewrite them: actions/*/README.md, docs/{workflows,command-line,permissions}.md
        readme.py --check    exit 1, naming the files, when one is not what would be written
 """
 
@@ -14,6 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "docs"))
+import permissions  # (the page has a generator of its own)
 
 ROOT = Path(__file__).resolve().parent.parent
 BEGIN = "<!-- from here on written by actions/readme.py -->"
@@ -142,7 +145,7 @@ def _cell(text: str) -> str:
 
 def wanted() -> dict[Path, str]:
     """Every file with generated parts → what it should hold."""
-    files = {PAGE: command_line(), WORKFLOWS: workflows()}
+    files = {PAGE: command_line(), WORKFLOWS: workflows(), permissions.PAGE: permissions.page()}
     for action in sorted((ROOT / "actions").glob("*/action.yml")):
         readme = action.with_name("README.md")
         own = (
