@@ -187,7 +187,7 @@ def test_a_custom_protection_rule_is_answered_only_when_something_is_decided(sho
 
 @pytest.mark.parametrize("mode", ["observe", "advise"])
 def test_until_it_is_enforced_nothing_is_let_through_or_held_up(shop, mode):
-    double, repo, *_ = shop
+    _, repo, *_ = shop
     run = next(row for row in repo.runs if row["id"] == RUN)
     run["waits_for"] = ["production"]
     repo.pulls[-1]["reviews"] = [review(login, shop[3]) for login in ("dora", "quinn")]
@@ -203,3 +203,62 @@ def test_a_failed_gate_rejects_the_deployment(shop):
     repo.check_runs[-1]["conclusion"] = "failure"
     ask(shop, *RULE, str(RUN))
     assert [(name, state) for name, state, _ in run["answers"]] == [("production", "rejected")]
+
+
+def merge(shop, *, squash=False, extra="", by_github=False, on_top=False):
+    """The pull request merged into main, perhaps with something slipped in; the commit that main has now."""
+    _, repo, work, _, number = shop
+    environ = {"PATH": os.environ["PATH"], "HOME": str(work.parent), "GIT_CONFIG_NOSYSTEM": "1"}
+    who = {"NAME": "Ada", "EMAIL": "ada@example.com"}
+    environ |= {f"GIT_{role}_{key}": value for role in ("AUTHOR", "COMMITTER") for key, value in who.items()}
+
+    def git(*arguments):
+        done = subprocess.run(["git", *arguments], cwd=work, env=environ, check=True, capture_output=True)
+        return done.stdout.decode().strip()
+
+    git("checkout", "-q", "-B", "main", "origin/main")
+    git("merge", "-q", *(("--squash",) if squash else ("--no-ff", "--no-commit")), "feature")
+    if extra:
+        (work / "slipped.py").write_text(extra)
+        git("add", "-A")
+    git("commit", "-q", "--allow-empty", "-m", f"change (#{number})")
+    if on_top:
+        git("commit", "-q", "--allow-empty", "-m", "and something on top of it")
+    git("push", "-q", "origin", "main")
+    sha = git("rev-parse", "HEAD")
+    merged = {"merge_commit_sha": sha, "merged_at": "2026-01-01T00:00:00Z", "state": "closed"}
+    repo.pulls[-1] |= merged | {"by_github": by_github}
+    repo.check_runs[-1]["head_sha"] = sha
+    return sha
+
+
+@pytest.mark.parametrize(
+    ("how", "verdict"),
+    [
+        ({}, "PASS"),
+        ({"extra": "import os\n"}, "NOT_VERIFIED"),
+        ({"extra": "import os\n", "by_github": True}, "NOT_VERIFIED"),
+        ({"squash": True, "by_github": True}, "PASS"),
+        ({"squash": True}, "NOT_VERIFIED"),
+        ({"on_top": True, "by_github": True}, "NOT_VERIFIED"),
+    ],
+    ids=[
+        "a merge",
+        "something slipped in",
+        "the same, signed",
+        "GitHub's squash",
+        "anybody's squash",
+        "more on top",
+    ],
+)
+def test_a_merge_carries_its_reviews_only_when_it_holds_what_was_reviewed(shop, how, verdict):
+    sha = merge(shop, **how)
+    done, found = ask(shop, "--sha", sha, "--base", f"{sha}^", "--head", sha, "--pull", "merged", pull=False)
+    assert found == verdict, done.stdout + done.stderr
+    assert ("No review counts" in done.stdout) is (verdict != "PASS")
+
+
+def test_a_commit_that_no_pull_request_made_has_no_reviews(shop):
+    done, verdict = ask(shop, "--pull", "merged", pull=False)
+    assert verdict == "NOT_VERIFIED"
+    assert "no pull request was merged as this commit" in done.stdout

@@ -36,6 +36,8 @@ def judge(gate: str, line: Auto, check: Check, inputs: Inputs, now: str, why: st
     if not judged:
         text = f"{title}: there is no evidence of it"
         return Found(state="not_verified", text=text, codes=("missing",), **about)
+    # A pass from where it does not count is no statement at all, so nobody can hold up a gate with one.
+    judged = [item for item in judged if item.status == "fail" or not _forged(item)] or judged
     worst = max(judged, key=lambda item: _RANK[item.status])
     gaps = [gap for item in judged if item.status == worst.status for gap in item.gaps]
     text = f"{title}: {_sentence(worst, gaps)}"
@@ -51,6 +53,10 @@ def judge(gate: str, line: Auto, check: Check, inputs: Inputs, now: str, why: st
         findings=_findings(worst, check),
         **about,
     )
+
+
+def _forged(item: Evidence) -> bool:
+    return any(gap.code == "forged" for gap in item.gaps)
 
 
 def _one(item: Evidence, line: Auto, check: Check, inputs: Inputs, now: str) -> Evidence:

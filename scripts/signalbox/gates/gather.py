@@ -18,6 +18,10 @@ from signalbox.files import read_limited
 MAX_FILE = 64 << 20
 MOST_FILES = 5000
 
+BY_THE_CHANGE = ("signalbox-results-", "signalbox-build-")
+"""Artifacts that the change's own code fills while it is built and tested: reports may lie there, and no word
+of its own that a check passed."""
+
 STATES = {
     "success": ("pass", ""),
     "failure": ("fail", "it ended with failure"),
@@ -208,7 +212,8 @@ def folder(
 ) -> list[Evidence]:
     """Evidence of checks in every file below ``root``; ``read`` reads what is a tool's own report.
 
-    A report says nothing of its subject: it is taken to be about ``subject``, on the word of whoever laid it
+    What lies in an artifact of the change's own making counts as a self-reported report or not at all. A
+    report says nothing of its subject: it is taken to be about ``subject``, on the word of whoever laid it
     there, and is therefore never more than self-reported unless ``origin`` says so.
     """
     if not root.is_dir():
@@ -225,11 +230,13 @@ def folder(
         data = b""
         if name.endswith(".json"):
             data = read_limited(root / name, MAX_FILE, "evidence")
-        own = record(data, name) or bundle(data, name, checks)
+        its_own = name.startswith(BY_THE_CHANGE)
+        own = None if its_own else record(data, name) or bundle(data, name, checks)
         if own is not None:
             found += [msgspec.structs.replace(item, origin=origin) for item in own]
             continue
         for item in of_report(read(root / name, name), name, checks):
             about = item.subject if item.subject != Subject() else subject
-            found.append(msgspec.structs.replace(item, subject=about, origin=origin))
+            whose: Origin = "self-reported" if its_own else origin
+            found.append(msgspec.structs.replace(item, subject=about, origin=whose))
     return found

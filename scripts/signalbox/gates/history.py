@@ -93,12 +93,21 @@ def merges_cleanly(repo: Path, commit: str, head: str) -> bool | None:
         return True
     parents = run_git(repo, "rev-list", "--parents", "--max-count=1", commit, "--").decode().split()[1:]
     if len(parents) != 2 or parents[1] != head:
-        return None
+        # A squash has nothing of the head below it; what has, and is no merge of it, is something more.
+        return False if _holds(repo, commit, head) else None
     try:
         merged = run_git(repo, "merge-tree", "--write-tree", *parents).decode().split()
     except InputError:
         return False  # it does not merge without a hand, so a hand has been at it
     return merged == run_git(repo, "rev-parse", "--verify", f"{commit}^{{tree}}").decode().split()
+
+
+def _holds(repo: Path, commit: str, other: str) -> bool:
+    try:
+        run_git(repo, "merge-base", "--is-ancestor", other, commit)
+    except InputError:
+        return False
+    return True
 
 
 def changed_paths(repo: Path, base: str, head: str) -> tuple[str, ...]:

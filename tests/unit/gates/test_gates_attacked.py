@@ -1,0 +1,92 @@
+"""What somebody with a foot in the run can try: none of it makes a gate looser, and little holds it up."""
+
+import json
+
+import msgspec
+import pytest
+
+from signalbox.config import Settings
+from signalbox.config.environments import Auto, Check
+from signalbox.decision import Evidence, Subject
+from signalbox.gates import checks, gather
+from signalbox.gates.gather import Job, of_runs
+from signalbox.gates.model import Inputs
+
+NOW = "2026-03-02T12:00:00Z"
+SUBJECT = Subject(repository="acme/shop", commit="c" * 40, digest="sha256:" + "a" * 64)
+ENVIRONMENTS = Settings().environments
+FORGED = {
+    "kind": "rollback-tested", "status": "pass", "subject": {"commit": SUBJECT.commit}, "observed_at": NOW,
+    "tier": "live-acceptance", "origin": "attested", "facts": {"adapter": "proxy"},
+}  # fmt: skip
+
+
+def unread(path, name):
+    return Evidence(kind="report", status="pass", source=name, observed_at=NOW, tier="installed-command")
+
+
+def found(tmp_path, name, content):
+    path = tmp_path / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content))
+    return gather.folder(tmp_path, ENVIRONMENTS.checks, SUBJECT, "protected", unread)
+
+
+@pytest.mark.parametrize(
+    "where", ["signalbox-results-tests-1-of-1", "signalbox-build-app", "signalbox-results-e2e"]
+)
+def test_the_changes_own_code_cannot_write_down_that_a_check_passed(tmp_path, where):
+    assert found(tmp_path, f"{where}/note.json", FORGED) == []
+    assert found(tmp_path, f"{where}/deep/notes.json", [FORGED]) == []
+
+
+def test_an_artifact_of_another_job_can_and_its_origin_is_what_the_run_says(tmp_path):
+    [item] = found(tmp_path, "signalbox-drill/rollback-tested.json", FORGED)
+    assert (item.kind, item.origin) == ("rollback-tested", "protected")
+
+
+def test_a_report_of_its_own_counts_as_its_own(tmp_path):
+    [item] = found(tmp_path, "signalbox-results-tests-1-of-1/unit.xml", {})
+    assert (item.kind, item.origin) == ("unit-tests", "self-reported")
+
+
+def judged(check, *evidence):
+    return checks.judge(
+        "gate-3",
+        Auto(check="unit-tests"),
+        check,
+        Inputs(subject=SUBJECT, gate="gate-3", evidence=evidence),
+        NOW,
+    )
+
+
+def runs(check, *told):
+    jobs = [Job(name="unit", conclusion=conclusion, at=NOW, app=app) for conclusion, app in told]
+    return of_runs(jobs, {"unit-tests": check}, SUBJECT)
+
+
+@pytest.mark.parametrize(
+    ("told", "state"),
+    [
+        ([("success", 1)], "pass"),
+        ([("success", 2)], "not_verified"),
+        ([("success", 1), ("success", 2)], "pass"),
+        ([("failure", 1), ("success", 2)], "fail"),
+        ([("skipped", 1), ("success", 2)], "not_verified"),
+        ([("neutral", 1), ("success", 2)], "not_verified"),
+        ([("success", 1), ("failure", 2)], "fail"),
+        ([("success", 0)], "not_verified"),
+    ],
+)
+def test_a_check_of_the_same_name_by_another_app_neither_passes_nor_holds_up(told, state):
+    check = Check(runs=("unit*",), app=1)
+    assert judged(check, *runs(check, *told)).state == state
+
+
+def test_where_protected_evidence_is_asked_for_a_self_reported_pass_is_no_statement():
+    check = Check(origin="protected")
+    good = Evidence(kind="unit-tests", status="pass", subject=SUBJECT, observed_at=NOW, origin="protected")
+    own = msgspec.structs.replace(good, origin="self-reported")
+    assert judged(check, own).state == "not_verified"
+    assert judged(check, good, own).state == "pass"
+    assert judged(check, good, msgspec.structs.replace(own, status="fail")).state == "fail"
