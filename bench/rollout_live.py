@@ -3,7 +3,7 @@
     python bench/rollout_live.py [--runs 20] [--seed 1] [--fresh]
 
 Each run starts a healthy canary at 10%, lets it be watched for a while, switches a fault on at a random
-moment between two looks, and stops the clock when HAProxy itself says that the canary's weight is 0. With
+moment between two scrapes, and stops the clock when HAProxy itself says that the canary's weight is 0. With
 few runs the p99 is the slowest of them. The peer is a fixed threshold (canary errors over 1% in the last
 two minutes, looked at every two minutes), worked out for the same faults at a random phase of its two
 minutes: its retreat is taken to cost no time at all.
@@ -73,14 +73,14 @@ def spent(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def one_run(rig: Rig, folder: Path, rate: float, chance: random.Random) -> tuple[float, float]:
+def one_run(rig: Rig, folder: Path, rate: float, spread: float, chance: random.Random) -> tuple[float, float]:
     """Seconds from the fault to weight 0, as HAProxy says it; and milliseconds of processor a look."""
     set_faults(rig.canary, errors=0.0)
     rig.state, rig.audit = folder / "rollout.json", folder / "rollout.jsonl"
     with rig.start(slices="10,100", seconds=900, look=1.0) as monitor:
         wait_for(lambda: len(rig.events("look")) >= 3, 90, "looks at a healthy canary")
         used, looks = spent(monitor.pid), len(rig.events("look"))
-        time.sleep(HEALTHY_SECONDS + chance.random())
+        time.sleep(HEALTHY_SECONDS + chance.uniform(0.0, spread))
         looks = len(rig.events("look")) - looks
         cost = 1000 * (spent(monitor.pid) - used) / max(1, looks)
         if rig.events("end"):
@@ -118,7 +118,7 @@ def measure(interval: str, numbers: range, seed: int, kept: Kept) -> None:
                     place = folder / f"{number}-{rate}"
                     place.mkdir()
                     chance = random.Random(f"{seed} {interval} {rate} {number}")
-                    took, cost = one_run(rig, place, rate, chance)
+                    took, cost = one_run(rig, place, rate, float(interval[:-1]), chance)
                     kept.add(interval, rate, number, took, cost)
                     print(f"scraped every {interval}, {rate:.0%}: {took:.1f} s", file=sys.stderr, flush=True)
 
@@ -142,8 +142,8 @@ def main() -> int:
         threading.Thread(
             target=measure, args=(interval, range(first, options.runs, every), options.seed, kept)
         )
-        # Where scrapes are rare each run takes longer, and so two rigs share them.
-        for interval, first, every in (("1s", 0, 1), ("15s", 0, 2), ("15s", 1, 2))
+        # Where scrapes are rare each run takes longer, and so three rigs share them.
+        for interval, first, every in (("1s", 0, 1), ("15s", 0, 3), ("15s", 1, 3), ("15s", 2, 3))
     ]
     for thread in threads:
         thread.start()
