@@ -62,8 +62,8 @@ def test_expected_e_value_at_the_null_is_at_most_one(treated, control, events, n
 @given(st.integers(1, 300), st.sampled_from([0.005, 0.01, 0.2]))
 def test_expected_one_arm_e_values_at_the_limit_are_at_most_one(exposure, limit):
     logs_over, logs_below = [], []
-    for k in range(exposure + 1):
-        chance = stats.binom.logpmf(k, exposure, limit)
+    chances = stats.binom.logpmf(range(exposure + 1), exposure, limit)
+    for k, chance in enumerate(chances):
         up = eprocess.exceed(eprocess.fresh(WORSE), exposure, k, WORSE, limit=limit)
         down = eprocess.stay_below(eprocess.fresh(FAR_BELOW), exposure, k, FAR_BELOW, limit=limit)
         logs_over.append(chance + eprocess.log_e(up, WORSE))

@@ -40,11 +40,11 @@ def test_forty_anchors_find_a_drop_of_thirty_points() -> None:
 
 @given(st.floats(0, 1), st.floats(0.6, 1), st.floats(0.6, 1))
 def test_a_known_judge_is_inverted_exactly(rate: float, sensitivity: float, specificity: float) -> None:
-    of = 10**7
+    of = 10**5
     shown = rate * sensitivity + (1 - rate) * (1 - specificity)
     counts = [Counts(round(share * of), of) for share in (shown, sensitivity, specificity)]
     found = correct(*counts)
-    assert found.rate == pytest.approx(rate, abs=1e-5)
+    assert found.rate == pytest.approx(rate, abs=1e-4)
     assert found.low - 1e-9 <= rate <= found.high + 1e-9
 
 
