@@ -73,7 +73,11 @@ def _short(percent: float) -> str:
 
 
 def parse(told: Told, deployment: str) -> State | None:
-    """The state that a line speaks of; None for a line of someone else's."""
+    """The state that a line speaks of; None for a line of someone else's.
+
+    "finishing" comes back as "watching": whoever may write there can keep traffic away, but a canary is
+    only made the version that stays by what this run has seen itself.
+    """
     found = _LINE.fullmatch(told.text)
     if not found:
         return None
@@ -90,7 +94,7 @@ def parse(told: Told, deployment: str) -> State | None:
                 "deployment": deployment,
                 "digest": told.digest,
                 "slices": slices,
-                "phase": found["phase"],
+                "phase": "watching" if found["phase"] == "finishing" else found["phase"],
                 "slice": index,
                 "percent": percent,
                 "started_at": written,

@@ -6,12 +6,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from doubles.rollout_world import DIGEST, RULES, START, Killed, Place, World, run_monitor
+from signalbox.config import Settings
+from signalbox.decision import PolicyRef, Stamp
 from signalbox.errors import InputError
 from signalbox.rollout.clock import at
+from signalbox.rollout.decide import decide
 from signalbox.rollout.remote import LEASE_SECONDS, RemoteState, Told, line, newest_under_way, parse
 from signalbox.rollout.state import State
 
 PHASES = ["stepping", "watching", "retreating", "rolled-back", "retreated", "proposed", "finishing", "done"]
+
+
+def verdict_of(inputs):
+    stamp = Stamp(id="0", at="2027-01-15T09:00:00Z", producer="test")
+    return decide(inputs, Settings(rollout=RULES), PolicyRef(sha256="0" * 64), stamp).verdict
 
 
 def state(**changes):
@@ -50,6 +58,7 @@ def test_what_is_told_says_where_the_rollout_is_however_short_the_line_is_cut(
     before = state(phase=phase, slice=index, percent=percent, slices=tuple(map(float, slices)), bad=bad)
     text = line(before, at(START + 60))[:140]
     after = parse(told(text), "web")
+    phase = "watching" if phase == "finishing" else phase
     assert (after.phase, after.slice, after.slices) == (phase, index, before.slices)
     assert after.percent == pytest.approx(percent, abs=0.001)
     assert after.lease_until == at(START + 60)
@@ -159,6 +168,19 @@ def test_a_run_that_leaves_the_traffic_frozen_ends_its_lease(tmp_path):
     told_before = len(place.lines)
     file.leave()
     assert len(place.lines) == told_before, "a rollout that has its end has no lease"
+
+
+@pytest.mark.parametrize("phase", ["finishing", "done"])
+def test_words_alone_promote_nothing(tmp_path, phase):
+    """Whoever may write a status could say that all is proved: it is looked at again, or not believed."""
+    world = World()
+    place = Place(world)
+    world.errors["canary"] = 0.08
+    forged = state(phase=phase, slice=2, percent=100.0, slices=(10.0, 50.0, 100.0))
+    place.lines.append(("success", told(line(forged, at(START)))))
+    inputs = run_monitor(world, tmp_path, place=place)
+    assert world.finished == 0
+    assert verdict_of(inputs) != "proceed"
 
 
 def test_a_lease_is_renewed_now_and_then_and_a_step_is_told_at_once(tmp_path):
