@@ -3,8 +3,10 @@
 Takes a folder with one CSV a project (columns date, bug and the fourteen features as in FEATURES); without
 one, the six of Zeng et al. (ISSTA 2021) are fetched from GitHub and kept in .cache. Each is split by date,
 the first 80% to learn from. "Rolling" is refitted twelve times over the rest on all that came before, the
-newest weighing most; it is told every label at once, which in life comes weeks later. Gradient boosting
-learns once; it is measured beside them where scikit-learn can be imported.
+newest weighing most; it is told every label at once, which in life comes weeks later. "Calibrated" is Platt's
+scaling, before each part, by all that was predicted so far and has come true or not. "Shipped" is what
+bench/risk_train.py makes of the other five projects. Gradient boosting learns once; it is measured beside
+them where scikit-learn can be imported.
 
     python bench/risk.py [--data FOLDER] [--projects go,jdt]
 """
@@ -29,6 +31,11 @@ COMMIT = "8e7874ec9b983fcb45b8a4ebe5222721ffe75da5"
 PROJECTS = ("gerrit", "go", "jdt", "openstack", "platform", "qt")
 CACHE = Path(__file__).resolve().parent.parent / ".cache" / "bench" / "risk"
 LEARN, REFITS, HALF_LIFE, BINS = 0.8, 12, 0.25, 15
+EARLIER, EARLIER_PARTS = (
+    0.7,
+    3,
+)  # what is predicted before the last fifth, so that there is something to learn by
+STEADY = 10.0  # weight with which the slope of the calibration is held to 1
 Array = Any
 
 
@@ -107,6 +114,45 @@ def fitted(x: Array, y: Array, weight: Array, penalty: float) -> Any:
     )
 
 
+def scaled(p: Array, y: Array) -> Any:
+    """Platt's scaling: a function from probabilities to calibrated ones, from what came of ``p``."""
+
+    def logit(q: Array) -> Array:
+        q = np.clip(q, 1e-6, 1 - 1e-6)
+        return np.log(q / (1 - q))
+
+    z, slope, level = logit(p), 1.0, 0.0
+    for _ in range(20):
+        q = 1 / (1 + np.exp(-(slope * z + level)))
+        w = q * (1 - q)
+        gradient = np.array([((y - q) * z).sum() - STEADY * (slope - 1), (y - q).sum()])
+        bend = np.array([[(w * z * z).sum() + STEADY, (w * z).sum()], [(w * z).sum(), w.sum() + 1e-6]])
+        step = np.linalg.solve(bend, gradient)
+        slope, level = slope + step[0], level + step[1]
+        if np.abs(step).max() < 1e-6:
+            break
+    return lambda new: 1 / (1 + np.exp(-(slope * logit(new) + level)))
+
+
+def rolling(x: Array, y: Array, penalty: float) -> tuple[Array, Array]:
+    """Probabilities for the last fifth, each part by all before it: as they come, and calibrated."""
+    n = len(y)
+    begin, cut = int(n * EARLIER), int(n * LEARN)
+    raw: list[Array] = []
+    better: list[Array] = []
+    for at in (
+        *np.array_split(np.arange(begin, cut), EARLIER_PARTS),
+        *np.array_split(np.arange(cut, n), REFITS),
+    ):
+        first = at[0]
+        weight = 0.5 ** ((first - 1 - np.arange(first)) / (HALF_LIFE * n))
+        guess = fitted(x[:first], y[:first], weight, penalty)(x[at])
+        if first >= cut:
+            better.append(scaled(np.concatenate(raw), y[begin:first])(guess))
+        raw.append(guess)
+    return np.concatenate(raw[EARLIER_PARTS:]), np.concatenate(better)
+
+
 def project(x: Array, y: Array) -> dict[str, tuple[float, float]]:
     """AUC and ECE of every model on the last fifth."""
     n = len(y)
@@ -116,13 +162,9 @@ def project(x: Array, y: Array) -> dict[str, tuple[float, float]]:
     once = fitted(plain[:cut], y[:cut], np.ones(cut), 1.0)(plain[cut:])
     found["logistic"] = auc(once, y[cut:]), ece(once, y[cut:])
     for name, features, penalty in (("rolling", plain, 1.0), ("rolling with products", more, 100.0)):
-        guesses = []
-        for at in np.array_split(np.arange(cut, n), REFITS):
-            first = at[0]
-            weight = 0.5 ** ((first - 1 - np.arange(first)) / (HALF_LIFE * n))
-            guesses.append(fitted(features[:first], y[:first], weight, penalty)(features[at]))
-        p = np.concatenate(guesses)
-        found[name] = auc(p, y[cut:]), ece(p, y[cut:])
+        raw, better = rolling(features, y, penalty)
+        found[name] = auc(raw, y[cut:]), ece(raw, y[cut:])
+        found[f"{name}, calibrated"] = auc(better, y[cut:]), ece(better, y[cut:])
     try:
         from sklearn.ensemble import GradientBoostingClassifier
     except ImportError:
@@ -131,6 +173,15 @@ def project(x: Array, y: Array) -> dict[str, tuple[float, float]]:
     p = model.predict_proba(x[cut:])[:, 1]
     found["gradient boosting"] = auc(p, y[cut:]), ece(p, y[cut:])
     return found
+
+
+def unseen(x: Array, y: Array, others: list[tuple[Array, Array]]) -> tuple[float, float]:
+    """AUC on the last fifth of the shipped kind of model, learned from other projects alone."""
+    from risk_train import columns, train
+
+    mean, beta = train(others)
+    cut = int(len(y) * LEARN)
+    return auc((columns(x[cut:]) - mean) @ beta[1:], y[cut:]), float("nan")
 
 
 def main() -> int:
@@ -145,12 +196,14 @@ def main() -> int:
     data = args.data or fetch()
     results: list[dict[str, tuple[float, float]]] = []
     changes = 0
-    for path in sorted(data.glob("*.csv")):
+    every = {path: read(path) for path in sorted(data.glob("*.csv"))}
+    for path, (x, y) in every.items():
         if wanted and path.name.split("_")[0].removesuffix(".csv") not in wanted:
             continue
-        x, y = read(path)
         changes += len(y)
         results.append(project(x, y))
+        if len(every) > 1:
+            results[-1]["shipped"] = unseen(x, y, [pair for other, pair in every.items() if other != path])
         shown = ", ".join(f"{k} {a:.3f}/{e:.3f}" for k, (a, e) in results[-1].items())
         print(f"{path.stem}: {len(y)} changes, AUC/ECE: {shown}", flush=True)
     if not results:
@@ -162,7 +215,7 @@ def main() -> int:
             print(f"mean of {len(results)}: {name}: AUC {area:.4f}, ECE {error:.4f}")
         print("not written: results are kept of whole runs with the peer only", file=sys.stderr)
         return 0
-    best = "rolling with products"
+    best = "rolling with products, calibrated"
     return report(
         "risk",
         [
@@ -178,7 +231,11 @@ def main() -> int:
                 "expected calibration error",
                 float(means[best][1]),
                 "share",
-                {name: float(pair[1]) for name, pair in means.items() if name not in (best, "lines added")},
+                {
+                    name: float(pair[1])
+                    for name, pair in means.items()
+                    if name not in (best, "lines added", "shipped")
+                },
                 n=changes,
                 goal="<= 0.03",
             ),
