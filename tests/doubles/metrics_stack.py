@@ -60,7 +60,7 @@ def prometheus(folder: Path, rig: Rig, port: int, interval: str = "1s") -> Itera
         binary, f"--config.file={config}", f"--storage.tsdb.path={folder / 'tsdb'}",
         f"--web.listen-address=127.0.0.1:{port}", "--log.level=error",
     ) as child:  # fmt: skip
-        wait_for(lambda: up(port) == 2, 20, "two targets in Prometheus")
+        wait_for(lambda: up(port) == 2, 60, "two targets in Prometheus")
         yield child
 
 
