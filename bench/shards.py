@@ -131,7 +131,7 @@ def replayed(tests: tuple[str, ...], project: Recorded, scale: float, settings: 
     )
 
 
-def figures(label: str, outcomes: list[Outcome], seed: int, goals: bool) -> list[Figure]:
+def figures(label: str, outcomes: list[Outcome], seed: int) -> list[Figure]:
     """What is reported of one set of durations."""
     n = len(outcomes)
     ran = [o for o in outcomes if o.best]
@@ -157,7 +157,7 @@ def figures(label: str, outcomes: list[Outcome], seed: int, goals: bool) -> list
             {},
             n,
             seed,
-            ">= 0.6" if goals else "",
+            ">= 0.6",
         ),
         Figure(f"{label}: plans without a runner", runners[0], "plans", {}, n, seed),
         Figure(f"{label}: plans of one runner", runners[1], "plans", {}, n, seed),
@@ -197,7 +197,7 @@ def main() -> int:
             scaled.append(replayed(tests, each._replace(took=each.plan), scale, settings))
     return report(
         "shards",
-        [*figures("as recorded", real, args.seed, True), *figures("scaled", scaled, args.seed, False)],
+        [*figures("as recorded", real, args.seed), *figures("scaled", scaled, args.seed)],
     )
 
 
