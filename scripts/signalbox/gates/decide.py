@@ -179,7 +179,9 @@ def _next_action(verdict: str, lines: list[Found], e: Environments, handed: Any,
         first = handed[0]
         return f"{stays}. {first.to} gets {first.check} ({first.task})."
     people_asked = [
-        line.decides for line in lines if line.decides != "evidence" and "unapproved" in line.codes
+        line.decides
+        for line in lines
+        if line.decides != "evidence" and {"unapproved", "nobody-holds-it"} & set(line.codes)
     ]
     missing = [line.title for line in lines if line.state == "not_verified" and line.decides == "evidence"]
     if missing:

@@ -151,6 +151,9 @@ def _found(
         # One of these could be the approver: an author nobody can name excludes nobody.
         state, codes = "not_verified", ["author-unknown"]
         text = f"{title}: nobody knows who {', '.join(inputs.change.strangers[:3])} is"
+    elif not inputs.holders.get(human.role) and human.role not in inputs.unresolved:
+        state, codes = "not_verified", ["nobody-holds-it"]
+        text = f"{title}: nobody holds the role {human.role}, so nobody can answer"
     elif len(by) < human.count:
         state, codes = "not_verified", ["unapproved"]
         waits = f"waits for {human.count - len(by)} of {human.role}"

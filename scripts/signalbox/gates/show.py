@@ -60,6 +60,8 @@ def _evidence(line: dict[str, Any], run: str) -> Cell:
 
 
 def _unblocks(line: dict[str, Any], out: dict[str, Any]) -> str:
+    if "nobody-holds-it" in line["codes"]:
+        return f"the policy: name who holds {line['decides']} (environments.roles)"
     if line["decides"] != "evidence":
         return f"somebody of {line['decides']}"
     for handed in out["hand_over"]:

@@ -90,3 +90,18 @@ def test_where_protected_evidence_is_asked_for_a_self_reported_pass_is_no_statem
     assert judged(check, own).state == "not_verified"
     assert judged(check, good, own).state == "pass"
     assert judged(check, good, msgspec.structs.replace(own, status="fail")).state == "fail"
+
+
+def test_a_role_that_nobody_holds_is_said_to_be_the_policys_matter():
+    from signalbox.decision import PolicyRef, Stamp
+    from signalbox.gates.decide import decide
+    from signalbox.gates.show import blocks
+    from signalbox.render.text import block_text
+
+    inputs = Inputs(subject=SUBJECT, gate="gate-3", holders=dict(ENVIRONMENTS.roles))
+    stamp = Stamp(id="00000000-0000-4000-8000-000000000001", at=NOW, producer="test")
+    made = decide(inputs, Settings(), PolicyRef(sha256="0" * 64), stamp)
+    shown = "\n".join(line for block in blocks(made) for line in block_text(block))
+    assert made.verdict == "NOT_VERIFIED"
+    assert "nobody holds the role developer" in shown
+    assert "the policy: name who holds developer" in shown
