@@ -31,6 +31,25 @@ test-cluster: setup ## the Kubernetes adapters against a real API server (built 
 test-sinks: setup ## records sent to a real MLflow server and OpenTelemetry collector (got once, in .cache)
 	@$(PYTHON) tests/lanes.py sinks
 
+.PHONY: test-hostile
+test-hostile: setup-test ## every hostile string through every input of every script, action and workflow (an hour)
+	@$(PYTHON) tests/lanes.py hostile
+
+.PHONY: fuzz
+fuzz: setup ## coverage-guided fuzzing of every reader of outside text (SECONDS=300)
+	@$(PYTHON) tests/fuzz/fuzz.py --seconds $(or $(SECONDS),300)
+
+.PHONY: fail-closed
+fail-closed: setup-test bench-fail_closed ## every gate against everything that can be missing, as a table
+
+.PHONY: coverage
+coverage: setup-test ## branch coverage of the library by the unit and integration lanes
+	@$(PYTHON) tests/coverage_report.py
+
+.PHONY: mutation
+mutation: setup-test ## a sampled mutation score of the deciding rooms, with its interval
+	@$(PYTHON) tests/mutation.py
+
 .PHONY: test-browser
 test-browser: setup-test ## pages and the end-to-end gate in real Chromium
 	@./setup.sh browser
@@ -45,7 +64,7 @@ schema: setup ## write the JSON Schemas under docs/schema/
 	@$(PYTHON) docs/schema/generate.py
 
 # One command a headline figure, the peer measured in the same run. A new one is one more name here.
-BENCHES := startup overhead selection selection_size shards risk rollout rollout_survival rollout_live scoring readers evals learning concurrency gates ledger
+BENCHES := startup overhead selection selection_size shards risk rollout rollout_survival rollout_live scoring readers evals learning concurrency gates ledger fail_closed
 
 .PHONY: bench $(BENCHES:%=bench-%)
 bench: $(BENCHES:%=bench-%) ## every headline figure beside its peer (or one: make bench-rollout)

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -27,7 +29,9 @@ class Expressions:
     """One process of GitHub's evaluator."""
 
     def __init__(self) -> None:
-        command = ["node", str(ROOT / "bench" / "expressions.mjs"), str(LIBRARY)]
+        # Node comes with the environment.
+        node = shutil.which("node") or str(Path(sys.executable).with_name("node"))
+        command = [node, str(ROOT / "bench" / "expressions.mjs"), str(LIBRARY)]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def close(self) -> None:

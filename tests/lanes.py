@@ -62,6 +62,17 @@ LANES = (
         group="sinks",
         prepare=("tests/sinks/parts.py",),
     ),
+    Lane(
+        "hostile",
+        "every hostile string through every input, the workflows' and actions' under act",
+        (
+            "tests/exhaustive",
+            *(f"tests/integration/test_hostile_{name}.py" for name in ("scripts", "contents", "replies")),
+            *("-n", "2"),
+        ),
+        ("node", "git"),
+        group="hostile",
+    ),
     Lane("browser", "pages in real Chromium", ("tests/browser",), ("chromium",), group="browser"),
 )
 
@@ -134,7 +145,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("group", choices=("test", "cluster", "sinks", "browser", "all"))
+    parser.add_argument("group", choices=("test", "cluster", "sinks", "hostile", "browser", "all"))
     parser.add_argument("--only", default="", help="run this lane alone")
     args = parser.parse_args()
     strict = os.environ.get("SIGNALBOX_STRICT_LANES") == "1"

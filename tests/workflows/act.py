@@ -158,8 +158,10 @@ class Runner:
         kept = {"PATH": f"{self._bin()}:{os.environ['PATH']}", "HOME": str(self.folder), "LANG": "C.UTF-8"}
         kept |= {k: v for k, v in os.environ.items() if k.endswith(("_CERT_FILE", "_CERT_DIR", "_CA_BUNDLE"))}
         done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, env=kept)
-        events = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
-        raw = done.stderr + "".join(f"{x}\n" for x in done.stdout.splitlines() if not x.startswith("{"))
+        # Not splitlines: a value may hold what Python takes for the end of a line, and JSON does not.
+        lines = done.stdout.split("\n")
+        events = [json.loads(line) for line in lines if line.startswith("{")]
+        raw = done.stderr + "".join(f"{x}\n" for x in lines if not x.startswith("{"))
         return Run(done.returncode, events, raw, self.folder / "store")
 
     def _bin(self) -> Path:
