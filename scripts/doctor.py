@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 
 from signalbox.cli import ASKS, PERMITS, Command, Context, Result
 
@@ -31,7 +32,10 @@ def run(context: Context) -> Result:
     if args.estimate and not args.repository:
         raise InputError("there are no runs to read", where="--estimate", fix="Give --repository owner/name.")
     workflows = read_workflows(context.repo)
-    checks = local.check_all(context.repo, workflows, args.config)
+    promotions = Path(args.promotions) if args.promotions else None
+    if promotions is not None and not promotions.is_dir():
+        raise InputError("there is no checkout here", where="--promotions", why=args.promotions)
+    checks = local.check_all(context.repo, workflows, args.config, promotions)
     found: Estimate | None = None
     assumed = Assumptions()
     if args.repository:
@@ -39,7 +43,8 @@ def run(context: Context) -> Result:
         from signalbox.github import GitHub, Unavailable
 
         with GitHub.from_environ(context.environ, args.repository) as client:
-            checks += remote.check_all(client, workflows, settings)
+            other = any(check.name == local.PYTEST and local.OTHER in check.found for check in checks)
+            checks += remote.check_all(client, workflows, settings, indexed=not other, promotions=promotions)
             if args.estimate:
                 runs = history.read(client, args.runs, context.say)
                 if isinstance(runs, Unavailable):
@@ -74,6 +79,11 @@ command = Command(
     "doctor", "Say what is not set up and how to set it up.", epilog=EXAMPLES, needs_policy=False
 )
 command.option("--repository", metavar="OWNER/NAME", help="look at this repository on GitHub as well")
+command.option(
+    "--promotions",
+    metavar="DIR",
+    help="checkout of the repository in which promotions are proposed, if another",
+)
 command.option(
     "--estimate", action="store_true", default=False, help="replay the last runs: what would have been saved"
 )

@@ -251,7 +251,7 @@ def test_a_caller_of_pre_promote_is_told_what_only_a_maintainer_sets_up(tmp_path
     github_double.add_token("job", "github-actions[bot]", "installation", {"contents": "read"})
     job = doctor(tmp_path, "--repository", REPO, "--format", "json", double=github_double, GITHUB_TOKEN="job")
     assert checks(job)["secret dev-api-key"]["state"] == "not_verified"
-    assert "gh secret set dev-api-key" in checks(job)["secret dev-api-key"]["fix"]
+    assert "gh secret set DEV_API_KEY" in checks(job)["secret dev-api-key"]["fix"]
     github_double.add_token("maintainer", "ada", permissions={"secrets": "read", "contents": "read"})
     arguments = ("--repository", REPO, "--format", "json")
     found = checks(doctor(tmp_path, *arguments, double=github_double, GITHUB_TOKEN="maintainer"))
@@ -259,7 +259,82 @@ def test_a_caller_of_pre_promote_is_told_what_only_a_maintainer_sets_up(tmp_path
     github_double.state.repositories[REPO].secrets.append("DEV_API_KEY")
     found = checks(doctor(tmp_path, *arguments, double=github_double, GITHUB_TOKEN="maintainer"))
     assert found["secret dev-api-key"]["state"] == "ok"
-    rules = github_double.state.repositories[REPO].rulesets[0]["rules"][0]["parameters"]
-    rules["required_status_checks"].append({"context": "dev-evals-green", "integration_id": 15368})
+    github_double.state.repositories[REPO].secrets.clear()
+    github_double.state.repositories[REPO].organization_secrets.append("AI_AGENTS_DEV_API_KEY")
+    rules = github_double.state.repositories[REPO].rulesets[0]["rules"]
+    required = rules[0]["parameters"]["required_status_checks"]
+    required.append({"context": "dev-evals-green", "integration_id": 15368})
+    found = checks(doctor(tmp_path, *arguments, double=github_double, GITHUB_TOKEN="maintainer"))
+    assert found["secret dev-api-key"]["state"] == "ok"
+    # A push straight to the branch would ask nobody.
+    assert found["dev-evals-green required on main"]["state"] == "missing"
+    rules.append(PULL_REQUEST)
     found = checks(doctor(tmp_path, "--repository", REPO, "--format", "json", double=github_double))
     assert found["dev-evals-green required on main"]["state"] == "ok"
+
+
+PULL_REQUEST = {
+    "type": "pull_request",
+    "parameters": {
+        "dismiss_stale_reviews_on_push": True,
+        "require_code_owner_review": False,
+        "require_last_push_approval": False,
+        "required_approving_review_count": 1,
+        "required_review_thread_resolution": False,
+    },
+}
+POSTS = f"""\
+on: pull_request
+permissions: {{}}
+jobs:
+  status:
+    permissions: {{statuses: write}}
+    runs-on: ubuntu-latest
+    steps:
+      - uses: acme/signalbox/actions/post-status@{"0" * 40} # v1
+"""
+AUTOMATION = "kind: ImageUpdateAutomation\nspec: {update: {path: ./clusters/dev}}\n"
+
+
+def test_promotions_elsewhere_are_looked_at_where_they_are_proposed(tmp_path, github_double):
+    set_up(github_double)
+    shop, clusters = tmp_path / "shop", tmp_path / "clusters"
+    for folder, text in ((shop, f"{CALLER}    with: {{repository: acme/clusters}}\n"), (clusters, POSTS)):
+        (folder / ".github/workflows").mkdir(parents=True)
+        (folder / ".github/workflows/gate.yml").write_text(text)
+        (folder / ".github/signalbox.yml").write_text("mode: advise\n")
+    arguments = ("--repository", REPO, "--format", "json")
+    found = checks(doctor(shop, *arguments, double=github_double))
+    assert found["dev-evals-green required in acme/clusters"]["state"] == "not_verified"
+    assert "--promotions" in found["Flux moves dev alone"]["fix"]
+    repository = github_double.add_repository("acme/clusters")
+    (clusters / "flux.yaml").write_text(AUTOMATION)
+    found = checks(doctor(shop, *arguments, "--promotions", str(clusters), double=github_double))
+    assert found["dev-evals-green required on main of acme/clusters"]["state"] == "missing"
+    assert found["Flux moves dev alone"]["state"] == "ok"
+    # There, all is set up once the status is required on pull requests: it holds no tests and no ledger.
+    listed = [{"context": "dev-evals-green", "integration_id": 15368}]
+    required = {"required_status_checks": listed, "strict_required_status_checks_policy": False}
+    kinds = [
+        {"type": "required_status_checks", "parameters": required},
+        PULL_REQUEST,
+    ]
+    repository.rulesets.append({"id": 8, "name": "main", "rules": kinds})
+    done = doctor(clusters, "--repository", "acme/clusters", "--format", "json", double=github_double)
+    assert {name: check["state"] for name, check in checks(done).items() if check["state"] != "ok"} == {}
+    assert done.returncode == 0
+
+
+def test_a_repository_of_another_language_can_be_all_set_up(tmp_path, github_double):
+    set_up(github_double)
+    github_double.state.repositories[REPO].caches.clear()
+    (tmp_path / ".github/workflows").mkdir(parents=True)
+    called = CALLER.replace("pre-promote", "artifact-scoring").replace(
+        "    uses", "    permissions: write-all\n    uses"
+    )
+    (tmp_path / ".github/workflows/ci.yml").write_text(called)
+    (tmp_path / ".github/signalbox.yml").write_text("mode: advise\n")
+    (tmp_path / "go.mod").write_text("module shop\n")
+    done = doctor(tmp_path, "--repository", REPO, "--format", "json", double=github_double)
+    assert {name: check["state"] for name, check in checks(done).items() if check["state"] != "ok"} == {}
+    assert done.returncode == 0

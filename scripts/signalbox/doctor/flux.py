@@ -22,7 +22,7 @@ def check_update_paths(repo: Path) -> list[Check]:
     ``update.path`` defaults to the repository's root, and an automation edits every marker of its namespace's
     policies below it: one that reaches a file of production promotes without the gate.
     """
-    automations: list[tuple[str, str]] = []
+    automations: list[tuple[str, str, bool]] = []
     marked: list[str] = []
     for path in _manifests(repo):
         try:
@@ -36,11 +36,11 @@ def check_update_paths(repo: Path) -> list[Check]:
             found = list(_automations(text))
             if not found:
                 return [not_verified(NAME, f"{name} cannot be read", "mend its YAML")]
-            automations += [(name, update) for update in found]
+            automations += [(name, *one) for one in found]
     if not automations:
         return []
     production = [name for name in marked if any("prod" in part.lower() for part in name.split("/"))]
-    for name, update in automations:
+    for name, update in ((name, update) for name, update, aside in automations if not aside):
         reached = next((one for one in production if _below(one, update)), "")
         if reached:
             why = (
@@ -65,7 +65,8 @@ def _manifests(repo: Path) -> Iterator[Path]:
             yield path
 
 
-def _automations(text: str) -> Iterator[str]:
+def _automations(text: str) -> Iterator[tuple[str, bool]]:
+    """Each automation's ``update.path``, and whether it pushes to a branch beside the one it reads."""
     import yaml
 
     try:
@@ -77,7 +78,19 @@ def _automations(text: str) -> Iterator[str]:
             spec = document.get("spec")
             update = spec.get("update") if isinstance(spec, dict) else None
             path = update.get("path") if isinstance(update, dict) else None
-            yield str(path or "")
+            yield str(path or ""), _aside(spec)
+
+
+def _aside(spec: Any) -> bool:
+    """Whether what it writes waits on another branch, for a pull request."""
+    pushed, read = _at(spec, "git", "push", "branch"), _at(spec, "git", "checkout", "ref", "branch")
+    return bool(pushed) and bool(read) and pushed != read
+
+
+def _at(tree: Any, *keys: str) -> Any:
+    for key in keys:
+        tree = tree.get(key) if isinstance(tree, dict) else None
+    return tree
 
 
 def _below(name: str, folder: str) -> bool:

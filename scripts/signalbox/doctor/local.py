@@ -12,12 +12,18 @@ from signalbox.errors import InputError
 
 from .flux import check_update_paths
 from .model import Check, missing, not_verified, ok
-from .workflows import Workflow, needed_permissions, read_workflow, ungranted
+from .workflows import Workflow, needed_permissions, promotes_only, read_workflow, ungranted
 
+PYTEST, OTHER = "pytest suite", "suites of other languages"
 OWN = Path(__file__).resolve().parents[3] / ".github" / "workflows"  # the workflows of this checkout
 CALLER = (
     "copy examples/storefront/.github/workflows/path-to-production.yml of Signalbox into .github/workflows/"
 )
+# What says that a repository is of another language.
+_OTHERS = (
+    "package.json", "deno.json", "go.mod", "Cargo.toml", "pom.xml", "build.gradle*", "build.sbt", "*.sln",
+    "*.csproj", "Gemfile", "composer.json", "mix.exs", "Package.swift", "CMakeLists.txt", "pubspec.yaml",
+)  # fmt: skip
 _REQUIREMENTS = ("pyproject.toml", "setup.cfg", "setup.py", "tox.ini", "Pipfile", "requirements*.txt")
 
 
@@ -108,12 +114,14 @@ def check_merge_group(workflows: Sequence[Workflow]) -> Check:
     """Say whether the checks of pull requests also answer a merge queue."""
     name = "merge queue (merge_group)"
     ours = [w for w in workflows if "pull_request" in w.events and any(use.ours for use in w.uses)]
+    if not any(use.ours for w in workflows for use in w.uses):
+        return not_verified(name, "no workflow uses Signalbox", CALLER)
     silent = [w.path for w in ours if "merge_group" not in w.events]
     if silent:
         why = f"{_some(silent)} would leave a required check of a merge queue waiting for ever"
         return missing(name, why, "add `merge_group:` under `on:`")
     if not ours:
-        return not_verified(name, "no workflow on pull_request uses Signalbox", CALLER)
+        return ok(name, "no workflow on pull_request uses Signalbox, so none keeps a queue waiting")
     return ok(name, _some([w.path for w in ours]))
 
 
@@ -122,10 +130,13 @@ def check_pytest(repo: Path) -> Check:
 
     The plugin that records it is nothing to install: ``index_tests.py`` puts it on the path of its own run.
     """
-    name = "pytest suite"
+    name = PYTEST
     if found := _mentions(repo, r"\bpytest\b"):
         return ok(name, f"{found} names pytest: single tests can be chosen")
-    return not_verified(name, "no sign of pytest here", "suites of other languages are selected as a whole")
+    other = next((file.name for kind in _OTHERS for file in sorted(repo.glob(kind))), "")
+    if other and not any(file for kind in _REQUIREMENTS for file in repo.glob(kind)):
+        return ok(name, f"{other}: {OTHER} are selected as a whole")
+    return not_verified(name, "no sign of pytest here", "name pytest in pyproject.toml or requirements.txt")
 
 
 def _mentions(repo: Path, word: str) -> str:
@@ -145,15 +156,21 @@ def _some(items: Sequence[str], most: int = 5) -> str:
     return "; ".join(items[:most]) + more
 
 
-def check_all(repo: Path, workflows: Sequence[Workflow], file: str = "") -> list[Check]:
-    """Return all checks of the working tree, in the order in which one would mend them."""
+def check_all(
+    repo: Path, workflows: Sequence[Workflow], file: str = "", promotions: Path | None = None
+) -> list[Check]:
+    """Return all checks of the working tree, in the order in which one would mend them.
+
+    ``promotions`` is a checkout of the repository in which promotions are proposed, if that is another one.
+    """
+    suites = [] if promotes_only(workflows) else [check_pytest(repo), check_merge_group(workflows)]
     return [
         *check_caller(workflows),
         check_policy(repo, file),
         *check_permissions(workflows),
-        check_pytest(repo),
+        *suites,
         check_token_default(workflows),
         check_pins(workflows),
-        check_merge_group(workflows),
         *check_update_paths(repo),
+        *(check_update_paths(promotions) if promotions else ()),
     ]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from signalbox.config import Settings
 from signalbox.github import GitHub, Unavailable
 
 from . import prepromote, vaults
 from .model import Check, missing, not_verified, ok
-from .workflows import Workflow
+from .workflows import Workflow, promotes_only
 
 NETWORK = (
     "repository on GitHub",
@@ -30,8 +31,18 @@ def skipped(why: str) -> list[Check]:
     return [not_verified(name, f"skipped: {why}", fix) for name in NETWORK]
 
 
-def check_all(client: GitHub, workflows: Sequence[Workflow], settings: Settings) -> list[Check]:
-    """Return all checks on GitHub."""
+def check_all(
+    client: GitHub,
+    workflows: Sequence[Workflow],
+    settings: Settings,
+    *,
+    indexed: bool = True,
+    promotions: Path | None = None,
+) -> list[Check]:
+    """Return all checks on GitHub. ``indexed``: there are tests of which an impact index is kept.
+
+    ``promotions``: a checkout of the repository in which promotions are proposed, where that is another.
+    """
     branch = client.default_branch()
     if isinstance(branch, Unavailable):
         first, *rest = skipped(branch.reason)
@@ -39,12 +50,16 @@ def check_all(client: GitHub, workflows: Sequence[Workflow], settings: Settings)
     page = f"https://github.com/{client.repository}/settings"
     checks = [ok(NETWORK[0], f"{client.repository}, default branch {branch}, " + _who(client))]
     checks += _actions(client, page)
-    checks.append(_index(client, branch))
+    gate = prepromote.check_all(client, branch, workflows, promotions)
+    if promotes_only(workflows):
+        return checks + gate
+    if indexed:
+        checks.append(_index(client, branch))
     checks.append(_status(client, branch, page, workflows))
     checks.append(_environments(client, page))
     checks.append(_ledger(client, settings.ledger.branch, page))
     checks += vaults.check_all(client, settings.environments, page)
-    return checks + prepromote.check_all(client, branch, workflows)
+    return checks + gate
 
 
 def _unread(name: str, reading: Unavailable) -> Check:

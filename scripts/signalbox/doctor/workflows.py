@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ PUBLIC = (
     "artifact-scoring",
     "change",
     "deploy",
+    "dispatch",
     "environment-gate",
     "health-report",
     "nightly-feedback",
@@ -23,10 +24,13 @@ PUBLIC = (
     "telemetry-feedback",
     "test-selection",
 )
-VERBS = "select|plan|score|promote|monitor|propose|run|add|check|authorize|record|refine|gather|compact|report|index|usage"
+VERBS = (
+    "add|authorize|check|compact|gather|index|monitor|plan|post|promote|propose|record|refine|report|require"
+    "|run|score|select|validate"
+)
 _USES = re.compile(r"^\s*(?:-\s*)?uses:\s*['\"]?([^'\"#\s]+)")
 _WORKFLOW = re.compile(rf"^[^/\s]+/[^/\s]+/\.github/workflows/({'|'.join(PUBLIC)})\.ya?ml@(\S+)$")
-_ACTION = re.compile(rf"^[^/\s]+/signalbox/actions/((?:{VERBS})[a-z-]*)@(\S+)$")
+_ACTION = re.compile(rf"^[^/\s]+/signalbox/actions/((?:{VERBS})[a-z0-9-]*)@(\S+)$")
 _SHA = re.compile(r"[0-9a-f]{40}")
 LARGEST = 1_000_000  # bytes of a workflow file
 
@@ -69,12 +73,24 @@ class Workflow(msgspec.Struct, frozen=True, kw_only=True):
     has_permissions: bool = False
     jobs: dict[str, dict[str, Any]] = {}
 
+    def given(self, job: str, name: str) -> str:
+        """An input that a job hands to what it calls, empty without one."""
+        inputs = self.jobs.get(job, {}).get("with")
+        value = inputs.get(name) if isinstance(inputs, dict) else None
+        return value if isinstance(value, str) else ""
+
     def calls(self) -> Iterator[tuple[str, str, dict[str, str] | str | None]]:
         """Yield job, called workflow of ours and the permissions that the job hands down."""
         for name, job in self.jobs.items():
             use = Use(str(job.get("uses", "")), 0)
             if use.workflow:
                 yield name, use.workflow, job.get("permissions")
+
+
+def promotes_only(workflows: Sequence[Workflow]) -> bool:
+    """Whether a repository holds promotions alone: what it uses of this library is their status."""
+    ours = {use.ours for workflow in workflows for use in workflow.uses if use.ours}
+    return "post-status" in ours and ours <= {"post-status", "validate-dispatch"}
 
 
 def read_workflows(repo: Path) -> tuple[Workflow, ...]:

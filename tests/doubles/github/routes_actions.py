@@ -215,6 +215,17 @@ def list_secrets(r: Request) -> Answer:
     return r.page(r.repo.secrets, lambda name: {"name": name, "created_at": at, "updated_at": at}, "secrets")
 
 
+@route("GET", REPO + "/actions/organization-secrets", "secrets=read")
+def list_organization_secrets(r: Request) -> Answer:
+    """Those of the organisation that the repository may use."""
+    at = "2026-01-01T00:00:00Z"
+    return r.page(
+        r.repo.organization_secrets,
+        lambda name: {"name": name, "created_at": at, "updated_at": at},
+        "secrets",
+    )
+
+
 @route("GET", REPO + "/actions/permissions", "administration=read")
 def actions_permissions(r: Request) -> Answer:
     return Answer(200, r.repo.actions_permissions)

@@ -66,6 +66,7 @@ class Repository:
     discussions: list[Row] = field(default_factory=list)
     discussion_categories: list[str] = field(default_factory=lambda: ["Announcements", "General"])
     secrets: list[str] = field(default_factory=list)
+    organization_secrets: list[str] = field(default_factory=list)
     protections: dict[str, Row] = field(default_factory=dict)
     rulesets: list[Row] = field(default_factory=list)
     actions_permissions: Row = field(

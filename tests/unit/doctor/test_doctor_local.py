@@ -204,3 +204,25 @@ def test_the_fix_for_a_missing_policy_is_a_command_that_works_in_an_empty_folder
 def test_the_caller_to_copy_is_there() -> None:
     [named] = re.findall(r"\S+/path-to-production\.yml", local.CALLER)
     assert (Path(__file__).parents[3] / named).is_file()
+
+
+def test_every_action_and_workflow_of_this_library_is_known_as_ours() -> None:
+    from signalbox.doctor.workflows import PUBLIC
+
+    root = Path(__file__).resolve().parents[3]
+    for action in sorted((root / "actions").glob("*/action.yml")):
+        assert Use(f"acme/signalbox/actions/{action.parent.name}@v1", 1).ours == action.parent.name
+    public = {
+        path.stem
+        for path in (root / ".github/workflows").glob("*.yml")
+        if "workflow_call:" in path.read_text() and "workflow_dispatch:" in path.read_text()
+    }
+    assert public <= set(PUBLIC)
+    assert Use("acme/signalbox/actions/bake-cake@v1", 1).ours == ""
+
+
+def test_a_repository_of_another_language_and_one_that_is_read_by_its_files(tmp_path: Path) -> None:
+    (tmp_path / "Cargo.toml").write_text("[package]\n")
+    assert local.check_pytest(tmp_path).state == "ok"
+    (tmp_path / "pyproject.toml").write_text("[project]\n")
+    assert local.check_pytest(tmp_path).state == "not_verified"

@@ -29,6 +29,13 @@ def test_an_automation_of_dev_alone_is_ok(tmp_path, update):
     assert repository(tmp_path, update)[0].state == "ok"
 
 
+def test_one_that_pushes_to_a_branch_of_its_own_waits_for_a_pull_request(tmp_path):
+    aside = "{}, git: {checkout: {ref: {branch: main}}, push: {branch: flux}}"
+    assert repository(tmp_path, aside)[0].state == "ok"
+    straight = "{}, git: {checkout: {ref: {branch: main}}, push: {branch: main}}"
+    assert repository(tmp_path, straight)[0].state == "missing"
+
+
 def test_one_that_cannot_be_read_is_not_verified(tmp_path):
     (tmp_path / "a.yaml").write_text("kind: ImageUpdateAutomation\n  x: [\n")
     assert check_update_paths(tmp_path)[0].state == "not_verified"
