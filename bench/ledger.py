@@ -170,6 +170,36 @@ def speed() -> list[Figure]:
     ]
 
 
+_LOADED = """
+import runpy, sys
+script, *sys.argv[1:] = sys.argv[1:]
+sys.argv[0] = script
+try:
+    runpy.run_path(script, run_name="__main__")
+except SystemExit as ended:
+    code = ended.code
+paths = {n.partition(".")[0]: getattr(m, "__file__", "") or "" for n, m in list(sys.modules.items())}
+found = {name for name, path in paths.items() if "site-packages" in path}
+print("LOADED", code, *sorted(found), file=sys.stderr)
+"""
+
+
+def packages() -> Figure:
+    """What record_telemetry.py imports to record a run, beyond the core's two packages."""
+    with tempfile.TemporaryDirectory() as scratch:
+        (Path(scratch) / "decisions").mkdir()
+        (Path(scratch) / "decisions" / "one.json").write_bytes(bundle(id="one"))
+        script = str(ROOT / "scripts/record_telemetry.py")
+        command = [sys.executable, "-c", _LOADED, script, "--decisions", "decisions", "--ledger", "ledger"]
+        done = subprocess.run(command, cwd=scratch, capture_output=True, text=True, check=True)
+    _, code, *names = done.stderr.splitlines()[-1].split()
+    if code != "0":
+        raise SystemExit(f"recording ended with {code}: {done.stderr}")
+    # msgspec takes typing_extensions where it happens to be, as in an environment of developers.
+    beyond = {name for name in names if not name.startswith("_")} - {"msgspec", "yaml", "typing_extensions"}
+    return Figure("packages beyond the core to record a run", len(beyond), "packages", goal="<= 0")
+
+
 def main() -> int:
     """Everything."""
     parser = argparse.ArgumentParser(
@@ -178,7 +208,7 @@ def main() -> int:
     parser.add_argument("--writers", type=int, default=100)
     parser.add_argument("--events", type=int, default=1000)
     args = parser.parse_args()
-    return report("ledger", [*speed(), *losses(args.writers, args.events)])
+    return report("ledger", [packages(), *speed(), *losses(args.writers, args.events)])
 
 
 if __name__ == "__main__":

@@ -18,14 +18,15 @@ def ledger_of(github):
     return open_ledger(f"git:{github.state.git('acme/shop').folder}")
 
 
-def seed(github, plans=160):
-    """Audits that found nothing, and one deployment; what an incident says of it is gathered."""
+def seed(github, plans=40, bad=0):
+    """Audits, and one deployment; what an incident says of it is gathered."""
     files = {}
     for number in range(plans):
         at = f"2026-01-{1 + number % 28:02}T00:00:00Z"
         made = {"id": f"t-{number}", "verdict": "full", "propensity": 0.05, "decided_at": at}
         data = bundle("test-plan", **made, subject=Subject(commit=f"{number:040x}"))
-        told = outcome(id=f"o-{number}", decision=f"t-{number}", label="clean", source="audit")
+        label = "bad" if number < bad else "clean"
+        told = outcome(id=f"o-{number}", decision=f"t-{number}", label=label, source="audit")
         files |= {decision_name(data): data, outcome_name(told): told}
     subject = Subject(digest="sha256:" + "d" * 64, commit="e" * 40, environment="production")
     data = bundle("rollout", id="r-1", mode="enforce", subject=subject)
@@ -60,22 +61,22 @@ def collector():
 
 def test_a_night(runner, repository, github, collector):
     made = repository({".github/signalbox.yml": POLICY})
-    seed(github)
+    seed(github, bad=20)
     url, got = collector
     run = runner.call(made, "nightly-feedback.yml", {"sink": url, "base": "main"})
     assert run.code == 0, run.explain()
     called = run.outputs("called")
-    assert (called["outcomes"], called["proposals"], called["tripwire"]) == ("1", "1", "false")
+    assert (called["outcomes"], called["proposals"], called["tripwire"]) == ("1", "1", "true")
     refs = dict(github.state.git("acme/shop").refs("refs/"))
     assert refs[BRANCH] == called["compaction"] == refs["refs/signalbox/compacted"]
     assert [ref for ref in refs if ref.startswith("refs/signalbox/ledger/")] == [], "all are in the branch"
     ledger = ledger_of(github)
-    assert len(ledger.decisions().entries) == 161
-    assert len(ledger.outcomes().entries) == 161
+    assert len(ledger.decisions().entries) == 41
+    assert len(ledger.outcomes().entries) == 41
     [pull] = github.state.repositories["acme/shop"].pulls
     assert pull["head"] == "signalbox/refine/selection-audit-rate"
     assert called["pull-requests"].endswith(str(pull["number"]))
-    assert len(got) == 322, "each record once"
+    assert len(got) == 82, "each record once"
 
 
 def test_a_branch_that_was_rewritten_stops_the_compaction_and_loses_nothing(runner, repository, github):
@@ -92,6 +93,20 @@ def test_a_branch_that_was_rewritten_stops_the_compaction_and_loses_nothing(runn
     assert before.items() <= after.items()
     assert git.resolve(BRANCH) == stranger
     assert run.result("refine") == "success", "what is on record can still be learned from"
+    assert github.state.repositories["acme/shop"].pulls == []
+
+
+def test_a_proposal_that_may_not_be_opened_fails_its_job_and_the_ledger_is_compacted(
+    runner, repository, github
+):
+    made = repository({".github/signalbox.yml": POLICY})
+    seed(github, bad=20)
+    held = {"contents": "write", "actions": "read", "issues": "read", "deployments": "read"}
+    held["pull-requests"] = "read"
+    run = runner.start(made, "nightly-feedback.yml", {"base": "main"}, permissions=held)
+    assert (run.result("ledger"), run.result("refine")) == ("success", "failure")
+    assert "pull-requests: write" in " ".join(run.annotations("error"))
+    assert dict(github.state.git("acme/shop").refs(BRANCH))
     assert github.state.repositories["acme/shop"].pulls == []
 
 
@@ -114,7 +129,7 @@ def test_the_actions_by_themselves(runner, repository, github):
     run = runner.use(made, "compact-ledger", given, after=[checked, library, *look], **use)
     assert run.code == 0, run.explain()
     assert "the chain holds" in run.log
-    assert run.outputs("look")["rows"] == "321"
+    assert run.outputs("look")["rows"] == "81"
     use["before"] = fetch[:]
     given = {"ledger": "git:", "now": now, "since": "2026-05-01", "into": "acme/shop", "propose": "true"}
     run = runner.use(made, "refine-policy", given | {"github-token": "x"}, **use)
