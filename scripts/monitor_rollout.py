@@ -279,12 +279,15 @@ def _look_for_vanished(context: Context) -> Result | None:
 
     args = context.args
     with GitHub.from_environ(context.environ) as client:
-        found = vanished(client, plan.check_name(args.deployment), args.environment, context.stamp.at)
+        # The sweeper takes whatever is under way; who looks may ask about one digest.
+        digest = args.digest if args.sweep == "look" else ""
+        found = vanished(client, plan.check_name(args.deployment), args.environment, context.stamp.at, digest)
     if args.sweep == "yes" and found.due:
         context.say(found.text)
         args.digest, args.slices = args.digest or found.digest, args.slices or found.slices
         return None
     outputs = {"due": str(found.due).lower(), "digest": found.digest, "run-id": found.run}
+    outputs["worse"] = str(found.worse).lower()
     return Result(text=found.text, outputs=outputs)
 
 

@@ -100,6 +100,11 @@ def test_a_vanished_runner_is_swept_and_a_bad_digest_known_to_the_next_one(told,
     told.state.unlink()
     set_faults(told.canary, errors=0.0)
     moves = len(told.events("moved"))
+    outputs.unlink()
+    looked = run(told, "--sweep", "look", "--format", "github", run="76", outputs=outputs)
+    assert looked.returncode == 0, looked.stderr
+    assert "worse<<" in outputs.read_text()
+    assert "was found worse before" in looked.stdout
     known = run(told, run="76")
     assert known.returncode == 1, known.stderr
     assert json.loads(told.decision.read_text())["reasons"][0]["code"] == "KNOWN_BAD"

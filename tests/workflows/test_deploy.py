@@ -114,14 +114,14 @@ def test_observing_moves_nothing_and_passes(runner, repository, tmp_path):
     assert run.outputs("monitor").get("verdict") == "hold", run.explain()
 
 
-def vanished(github, sha, environment):
-    """As a monitor leaves it whose runner is lost at 20%: the last words in the deployment's statuses."""
+def vanished(github, sha, environment, text="watching at 20%"):
+    """As a monitor leaves it whose runner is lost: the last words in the deployment's statuses."""
     repo, log = github.state.repositories["acme/shop"], "https://github.com/acme/shop/actions/runs/4242"
     common = {"creator": "github-actions[bot]", "created_at": github.state.now(), "environment": environment}
     made = dict.fromkeys(("transient_environment", "production_environment"), False)
     made |= {"id": github.state.new_id(), "sha": sha, "ref": sha, "task": "deploy", "description": ""}
     repo.deployments.append({**common, **made, "payload": {"signalbox": f"rollout web {DIGEST}"}})
-    text = "watching at 20%; lease until 2020-01-01T00:00:00Z; slice 1 of 20,100"
+    text = f"{text}; lease until 2020-01-01T00:00:00Z; slice 1 of 20,100"
     said = {
         "id": github.state.new_id(),
         "deployment": made["id"],
@@ -130,6 +130,20 @@ def vanished(github, sha, environment):
     }
     addresses = {"target_url": log, "log_url": log, "environment_url": ""}
     repo.deployment_statuses.append({**common, **said, **addresses})
+
+
+def test_a_digest_that_was_found_worse_by_a_lost_runner_is_not_even_started(
+    runner, repository, tmp_path, github
+):
+    shop = repository(ENFORCED)
+    vanished(github, shop.git("rev-parse", "HEAD"), "staging", "rolled-back at 0%, found worse")
+    with proxy_rig(tmp_path) as rig:
+        start = {"start-command": 'touch "$STUB_STORE/started"'}
+        run = runner.call(shop, "deploy.yml", inputs(rig, **start))
+        assert proxy_share(rig) == 0
+    assert run.result("deploy") == "failure"
+    assert run.outputs("monitor")["verdict"] == "rollback", run.explain()
+    assert not (run.store / "started").exists()
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import msgspec
 from signalbox.errors import InputError
 from signalbox.rollout.clock import Clock
 from signalbox.rollout.model import Inputs
-from signalbox.rollout.remote import RemoteState, Told, newest_under_way
+from signalbox.rollout.remote import RemoteState, Told, newest_under_way, parse
 
 _MOST_SLICES = 50
 """Characters of the list of slices: GitHub takes 140 in all."""
@@ -145,19 +145,26 @@ def open_state(
 
 
 class Vanished(msgspec.Struct, frozen=True, kw_only=True):
-    """The rollout that is under way, and whether it is ``due``: its lease ran out. ``run`` watched it."""
+    """The rollout that is under way, and whether it is ``due``: its lease ran out. ``run`` watched it.
+
+    ``worse`` says that the digest that was asked about was found worse before, under way or not.
+    """
 
     text: str
     due: bool = False
+    worse: bool = False
     digest: str = ""
     slices: str = ""
     run: str = ""
 
 
-def vanished(client: Client, deployment: str, environment: str, now: str) -> Vanished:
-    """What a sweeper finds at ``now`` (RFC 3339)."""
-    rows = client.standings(_named(environment), key_of(deployment, ""))
-    found = newest_under_way(told(rows), deployment)
+def vanished(client: Client, deployment: str, environment: str, now: str, digest: str = "") -> Vanished:
+    """What a sweeper finds at ``now`` (RFC 3339): of ``digest``, or of the newest that is under way."""
+    lines = told(client.standings(_named(environment), key_of(deployment, digest)))
+    found = newest_under_way(lines, deployment)
+    states = [parse(line, deployment) for line in lines if digest]
+    if any(state is not None and state.bad for state in states):
+        return Vanished(text=f"{digest} was found worse before: {lines[0].text}", worse=True)
     if found is None:
         return Vanished(text=f"nothing to sweep: no rollout of {deployment} is under way in {environment}")
     line, state = found
