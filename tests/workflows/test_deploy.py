@@ -171,16 +171,3 @@ def test_a_rollout_whose_runner_vanished_is_swept(
     if ending == "proposed":
         incident = json.loads(run.file(f"signalbox-sweep-{environment}", "incident.json"))
         assert incident["status"] == "proposed"
-
-
-def test_a_sweep_finds_nothing_and_says_so(runner, repository, tmp_path):
-    shop = repository(ENFORCED)
-    given = {
-        "sweep": True,
-        "environment": "production",
-        "deployment": "web",
-        "traffic": "proxy:http://127.0.0.1:9",
-    }
-    run = runner.call(shop, "rollback.yml", given)
-    assert run.code == 0, run.explain()
-    assert "nothing to sweep" in run.log
