@@ -189,3 +189,12 @@ def test_the_artifact_is_named_by_a_digest_or_not_at_all(runner, repository, bui
         assert digest in (given, "")
     if "digest" in built and good:
         assert digest == built["digest"].decode()
+
+
+@pytest.mark.parametrize("staging", ['{"urll": "http://127.0.0.1:9"}', "[]", "not json", '{"deploy": "true",}'])
+def test_a_mistyped_description_of_staging_tests_nothing(runner, repository, staging):
+    inputs = {"digest": "sha256:" + "ab" * 32, "staging": staging, "moves": True}
+    run = runner.call(repository({"a": "b"}), "staging.yml", inputs)
+    assert run.result("deploy") == "failure", run.explain()
+    assert run.result("e2e") == run.result("evals") == "skipped"
+    assert "no JSON object of the keys" in " ".join(run.annotations("error"))

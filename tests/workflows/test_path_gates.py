@@ -139,7 +139,7 @@ def answers(port, path="/healthz"):
 
 
 @contextlib.contextmanager
-def split(folder, canary, stable, name, customers=3):
+def split(folder, canary, stable, name, customers=2):
     """A weighted proxy before two shops, with customers; the URL that moves its traffic."""
     file = folder / f"{name}.ports"
     arms = (("canary", canary), ("baseline", stable))
@@ -150,7 +150,7 @@ def split(folder, canary, stable, name, customers=3):
         done = threading.Event()
 
         def shop():
-            while not done.wait(0.02):
+            while not done.wait(0.03):
                 answers(found["port"], "/products")
 
         threads = [threading.Thread(target=shop) for _ in range(customers)]
@@ -178,11 +178,12 @@ def test_the_storefront_goes_all_the_way_to_production(
     answered(github)
     staged, pid = free_port(), tmp_path / "staged.pid"
     deploy = f'setsid python -m storefront --port {staged} --version "$DIGEST" > /dev/null 2>&1 & '
-    deploy += f"echo $! > {pid}; until curl -sf http://127.0.0.1:{staged}/healthz; do sleep 0.1; done"
+    wait = f"until curl -sf http://127.0.0.1:{staged}/healthz; do sleep 0.1; done"
+    deploy += f"echo $! > {pid}; timeout 60 sh -c '{wait}'"
     with contextlib.ExitStack() as stack:
         canary, stable, tested = stack.enter_context(shops("new", "old", "drilled"))
         traffic = stack.enter_context(split(tmp_path, canary, stable, "production"))
-        drilled = stack.enter_context(split(tmp_path, tested, stable, "staging", customers=1))
+        drilled = stack.enter_context(split(tmp_path, tested, stable, "staging", customers=0))
         stack.callback(lambda: os.killpg(int(pid.read_text()), signal.SIGTERM) if pid.exists() else None)
         staging = {
             "deploy": deploy,
