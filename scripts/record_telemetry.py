@@ -21,7 +21,7 @@ examples:
   record_telemetry.py --outcome outcome.json --ledger out/ledger
       {"decision": "<id>", "label": "bad", "source": "incident-link", "links": ["https://…"]}
       or an event of PagerDuty's or Opsgenie's webhook that names a digest, commit or decision
-  record_telemetry.py --decisions artifacts --results artifacts --run 4242 --ledger git:
+  record_telemetry.py --decisions artifacts --results artifacts --jobs-of 4242 --ledger git:
 
 Without a ledger (neither --ledger nor `ledger: url:` in the policy) it only says what it would record.
 Exit 3: something was refused, or a bundle that a job announced (--expect) never came.
@@ -178,7 +178,7 @@ def _jobs(context: Context, count: int) -> tuple[tuple[float, float, float], ...
     from signalbox.errors import InputError
     from signalbox.github import GitHub, Unavailable
 
-    run = context.args.run
+    run = context.args.jobs_of
     if not run.isdecimal():
         return ()
     try:
@@ -213,7 +213,7 @@ def main() -> int:
         help="the run's test results by shard, which say what the runners really cost",
     )
     command.option(
-        "--run", metavar="ID", help="with --results, read when its jobs waited and ran, from GitHub"
+        "--jobs-of", metavar="RUN", help="with --results, read when its jobs waited and ran, from GitHub"
     )
     command.option("--expect", metavar="SHA256S", help="digests of the bundles that the jobs announced")
     command.option(
