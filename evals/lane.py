@@ -1,4 +1,4 @@
-"""Runs the commands of one lane and leaves its log and its evidence as Markdown.
+"""Runs the commands of one lane and leaves its log, its evidence as Markdown and the same as JSON.
 
 usage: lane.py NAME FOLDER COMMAND… [--skip WHAT=REASON]…
 
@@ -9,6 +9,7 @@ and in the step summary.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import re
 import shlex
@@ -16,6 +17,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 
 def run(command: str, log: Path) -> tuple[str, str]:
@@ -53,20 +55,24 @@ def main() -> int:
     parser.add_argument("--skip", action="append", default=[], metavar="WHAT=REASON")
     args = parser.parse_args()
     args.folder.mkdir(parents=True, exist_ok=True)
+    told: dict[str, Any] = {"lane": args.name, "results": [], "skipped": {}}
     log, failed = args.folder / "log.txt", False
     lines = [f"## Lane {args.name}", "", "| what | result | last line |", "|---|---|---|"]
     for command in args.commands:
         result, last = run(command, log)
         failed |= not result.startswith("passed")
         lines.append(f"| `{command}` | {result} | {last} |")
+        told["results"].append({"what": command, "passed": result.startswith("passed"), "result": result})
     for skip in args.skip:
         what, equals, why = skip.partition("=")
         if not equals or not why.strip():
             print(f"error: a skip is named as WHAT=REASON, not {skip!r}", file=sys.stderr)
             return 2
         lines.append(f"| {what} | skipped | {why} |")
+        told["skipped"][what] = why
     text = "\n".join(lines) + "\n"
     (args.folder / "evidence.md").write_text(text, "utf-8")
+    (args.folder / "lane.json").write_text(json.dumps(told, indent=2) + "\n", "utf-8")
     summary = os.environ.get("GITHUB_STEP_SUMMARY")
     if summary:
         with Path(summary).open("a", encoding="utf-8") as stream:

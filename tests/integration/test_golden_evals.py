@@ -78,42 +78,45 @@ def rubric_of(test):
     return rubric
 
 
-def test_every_model_judged_assertion_fails_on_the_recorded_bad_answer_and_passes_on_the_good(
-    tmp_path, command
-):
+@pytest.fixture(scope="module")
+def judged(tmp_path_factory, command):
+    """One session over the good answer of each case, its bad one, and the good one with a wrong last line."""
     tests, rows = [], []
     for test in TESTS:
-        name = test["metadata"]["id"]
+        name, task = test["metadata"]["id"], {"task": test["vars"]["task"]}
         rows.append((rubric_of(test), RECORDED[name]["bad"]))
-        for kind in ("good", "bad"):
-            metadata = {**test["metadata"], "id": f"{kind}.{name}", "anchor": kind}
-            answer = {"providerOutput": RECORDED[name][kind], "vars": {"task": test["vars"]["task"]}}
-            tests.append({**test, **answer, "metadata": metadata})
+        line = re.sub(r"Decision: \S+$", "Decision: shrug", RECORDED[name]["good"])
+        for kind, answer in (*RECORDED[name].items(), ("line", line)):
+            metadata = {
+                **test["metadata"],
+                "id": f"{kind}.{name}",
+                "anchor": "bad" if kind != "good" else kind,
+            }
+            tests.append({**test, "vars": task, "providerOutput": answer, "metadata": metadata})
     with ModelDouble(lenient_but_for(rows)) as double:
-        session = runner(command, tmp_path / "judge", double).rejudge(json.dumps(tests).encode())
+        folder = tmp_path_factory.mktemp("judged")
+        session = runner(command, folder / "judge", double).rejudge(json.dumps(tests).encode())
         asked = [one for one in double.asked if one.path.endswith("completions")]
     assert session.gaps == ()
     found = {row.case: row for row in session.rows}
-    assert len(found) == len(tests) == len(asked)
+    assert len(found) == len(tests) == len(asked) == 3 * len(TESTS)
+    assert {one.body["model"] for one in asked} == {"judge"}
+    return found
+
+
+def test_every_model_judged_assertion_fails_on_the_recorded_bad_answer_and_passes_on_the_good(judged):
     for test in TESTS:
         name = test["metadata"]["id"]
-        good, bad = found[f"good.{name}"], found[f"bad.{name}"]
+        good, bad = judged[f"good.{name}"], judged[f"bad.{name}"]
         assert (good.passed, good.trouble) == (True, ""), name
         assert (bad.passed, bad.trouble) == (False, ""), name
-    assert {one.body["model"] for one in asked} == {"judge"}
 
 
-def test_every_decision_line_is_asserted(tmp_path, command):
-    """With the judge passing everything, the wrong last line alone fails each case."""
-    tests = []
-    for test in TESTS:
-        answer = re.sub(r"Decision: \S+$", "Decision: shrug", RECORDED[test["metadata"]["id"]]["good"])
-        metadata = {**test["metadata"], "anchor": "bad"}
-        tests.append({**test, "metadata": metadata, "providerOutput": answer, "vars": {"task": "any"}})
-    with ModelDouble(lenient_but_for([])) as double:
-        session = runner(command, tmp_path / "line", double).rejudge(json.dumps(tests).encode())
-    assert len(session.rows) == len(TESTS)
-    assert [row.case for row in session.rows if row.passed or row.trouble] == []
+def test_every_decision_line_is_asserted(judged):
+    """The judge passes what is no bad answer, so the wrong last line alone fails each case."""
+    lines = [row for case, row in judged.items() if case.startswith("line.")]
+    assert len(lines) == len(TESTS)
+    assert [row.case for row in lines if row.passed or row.trouble] == []
 
 
 def test_every_case_reaches_the_target_with_its_contract(tmp_path, command):

@@ -100,6 +100,13 @@ def test_a_class_that_is_not_known_is_refused():
     assert script("release.py", "--route", "bad-luck").returncode == 2
 
 
+def test_a_lane_tells_machines_what_it_tells_people(tmp_path):
+    script("lane.py", "demo", tmp_path, "true", "false", "--skip", "live=no model here")
+    told = json.loads((tmp_path / "lane.json").read_text())
+    assert (told["lane"], told["skipped"]) == ("demo", {"live": "no model here"})
+    assert [one["passed"] for one in told["results"]] == [True, False]
+
+
 def test_a_lane_names_what_it_skipped_and_fails_with_its_commands(tmp_path):
     done = script(
         "lane.py", "demo", tmp_path, "true", "false", "no-such-program", "--skip", "live=no model here"
