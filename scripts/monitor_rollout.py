@@ -106,10 +106,9 @@ def run(context: Context) -> Result:
     from signalbox.rollout.decide import decide
 
     settings = context.policy.settings
-    if context.args.sweep != "no" and context.args.deployment_status == "yes":
-        found = _look_for_vanished(context)
-        if found is not None:
-            return found
+    sweeps = context.args.sweep != "no" and context.args.deployment_status == "yes"
+    if sweeps and (found := _look_for_vanished(context)) is not None:
+        return found
     inputs = _inputs(context)
     rules = inputs.rules(settings.rollout)
     plan.check_slices(rules.slices, "policy: rollout.slices")
@@ -253,11 +252,12 @@ def _state(context: Context, inputs: Inputs, clock: RealClock, stack: ExitStack)
     args = context.args
     if args.deployment_status != "yes":
         return StateFile(Path(args.state))
-    from signalbox.github import GitHub
+    from signalbox.github import GitHub, Retry
     from signalbox.rollout.deployments import open_state
 
     file = open_state(
         stack.enter_context(GitHub.from_environ(context.environ)),
+        stack.enter_context(GitHub.from_environ(context.environ, timeout=3, retry=Retry(attempts=1))),
         Path(args.state),
         inputs,
         sha=args.sha,

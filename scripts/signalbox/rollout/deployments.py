@@ -59,11 +59,16 @@ def told(rows: Sequence[Any]) -> list[Told]:
 
 
 class GitHubDeployment:
-    """One digest's deployment. ``url`` is the environment's address, ``log`` the run's."""
+    """One digest's deployment. ``url`` is the environment's address, ``log`` the run's.
+
+    ``patient`` reads, before anything moves; ``quick`` writes, and must give up within seconds: a rollback
+    must not wait for GitHub.
+    """
 
     def __init__(
         self,
-        client: Client,
+        patient: Client,
+        quick: Client,
         *,
         sha: str,
         environment: str,
@@ -72,7 +77,8 @@ class GitHubDeployment:
         url: str = "",
         log: str = "",
     ) -> None:
-        self._client = client
+        self._patient = patient
+        self._quick = quick
         self._sha = sha
         self._environment = environment
         self._deployment = deployment
@@ -83,7 +89,7 @@ class GitHubDeployment:
 
     def last(self) -> Told | None:
         """The latest status with a text."""
-        rows = self._client.standings(self._environment, key_of(self._deployment, self._digest), 1)
+        rows = self._patient.standings(self._environment, key_of(self._deployment, self._digest), 1)
         if rows:
             # The same digest from another commit: one deployment, or its story would be in two places.
             self._id = rows[0].id
@@ -92,18 +98,19 @@ class GitHubDeployment:
     def tell(self, sign: str, text: str) -> None:
         """Add a status; the first one makes the deployment."""
         if not self._id:
-            self._id = self._client.create_deployment(
+            self._id = self._quick.create_deployment(
                 self._sha,
                 self._environment,
                 key=key_of(self._deployment, self._digest),
                 description=f"rollout of {self._deployment}",
                 production=self._environment == "production",
             ).id
-        self._client.set_deployment_status(self._id, sign, text, self._url, self._log)
+        self._quick.set_deployment_status(self._id, sign, text, self._url, self._log)
 
 
 def open_state(
-    client: Client,
+    patient: Client,
+    quick: Client,
     path: Path,
     inputs: Inputs,
     *,
@@ -125,13 +132,14 @@ def open_state(
             where="--deployment-status",
         )
     remote = GitHubDeployment(
-        client,
+        patient,
+        quick,
         sha=sha,
         environment=environment,
         deployment=inputs.deployment,
         digest=inputs.subject.digest,
         url=url,
-        log=f"{server}/{client.repository}/actions/runs/{run}" if server and run else "",
+        log=f"{server}/{patient.repository}/actions/runs/{run}" if server and run else "",
     )
     return RemoteState(
         path,

@@ -25,6 +25,9 @@ LEASE_SECONDS = 900.0
 file's lease, because saying it costs a call."""
 
 RENEW_SECONDS = 240.0
+AGAIN_SECONDS = 60.0
+"""Before a line that could not be told is told again: looks must not wait for a place that hangs."""
+
 UNDER_WAY = ("stepping", "watching", "retreating", "finishing")
 _LINE = re.compile(
     r"(?P<phase>[a-z-]+) at (?P<percent>[0-9.]+)%(?P<worse>, found worse)?; "
@@ -188,7 +191,7 @@ class RemoteState(StateFile):
             self._remote.tell(sign or _SIGNS.get(state.phase, "in_progress"), line(state, lease))
         except SignalboxError as error:
             self._say(f"the rollout's state was not told: {error}")
-            self._told_at = 0.0
+            self._told_at += AGAIN_SECONDS - RENEW_SECONDS
 
 
 def newest_under_way(lines: list[Told], deployment: str) -> tuple[Told, State] | None:

@@ -198,6 +198,24 @@ def test_a_lease_is_renewed_now_and_then_and_a_step_is_told_at_once(tmp_path):
     assert len(place.lines) == before + 1
 
 
+def test_a_place_that_does_not_answer_is_asked_rarely(tmp_path):
+    """Each try may take its seconds, and looks wait for it."""
+    world = World()
+    place = Place(world)
+    file = RemoteState(
+        tmp_path / "state.json", place, deployment="web", holder="1", now=world.now, say=place.said.append
+    )
+    place.broken = True
+    for _ in range(60):
+        file.write(state())
+        world.time += 5
+    assert 4 <= len(place.said) <= 6
+    place.broken = False
+    world.time += 60
+    file.write(state())
+    assert len(place.lines) == 1
+
+
 def test_a_place_that_does_not_answer_stops_no_rollout_but_none_begins_without_it(tmp_path):
     world = World()
     place = Place(world)
