@@ -17,6 +17,7 @@ from selection_peers import options, record_testmon, with_peer
 from selection_project import CACHE, SCRIPTS, Project, chosen
 
 STORE = CACHE / "selection"
+LOOKS = 12
 Row = dict[str, Any]
 
 
@@ -98,7 +99,23 @@ def mutants(project: Project, wanted: int, seed: int) -> Iterator[Row]:
                 rows.add(_mutant_row(project, mutant, executed, truth, bad))
             project.back()
         if mutant.name in rows:
-            yield rows.rows[mutant.name]
+            row = rows.rows[mutant.name]
+            by_chance = set(row["missed"]) & _by_chance(project, row["missed"])
+            told = {"missed": sorted(set(row["missed"]) - by_chance), "by_chance": sorted(by_chance)}
+            yield {**row, **told, "failed": row["failed"] - len(by_chance)}
+
+
+def _by_chance(project: Project, missed: list[str]) -> set[str]:
+    """Of tests that a plan missed, those that now and then fail on the release itself: they say nothing."""
+    store = STORE / project.name / f"by-chance-{project.about.release}.json"
+    known: dict[str, bool] = json.loads(store.read_text()) if store.exists() else {}
+    new = sorted(set(missed) - known.keys())
+    if new:
+        project.back()
+        failed = frozenset[str]().union(*(project.pytest(*new).failed for _ in range(LOOKS)))
+        known |= {test: test in failed for test in new}
+        store.write_text(json.dumps(known))
+    return {test for test in missed if known[test]}
 
 
 def _mutant_row(
@@ -110,11 +127,6 @@ def _mutant_row(
     selected = chosen(decision, known)
     floor, failed = executed & known, set(truth["failed"]) & known
     missed = failed - selected
-    flaky: set[str] = set()
-    if missed:  # what is missed and fails not every time fails by chance
-        flaky = missed - project.pytest(limit=240, FAILED_LIMIT="6").failed
-        missed -= flaky
-        failed -= flaky
     # One that passes by itself fails in the whole run by what another test left behind.
     alone = {test for test in sorted(missed)[:20] if not project.pytest(test).failed} if missed else set()
     return {
@@ -125,7 +137,6 @@ def _mutant_row(
         "failed": len(failed),
         "missed": sorted(missed - alone),
         "left_behind": sorted(alone),
-        "flaky": sorted(flaky),
         "below_floor": sorted(floor - selected)[:20],
         "above_floor": sorted(selected - floor)[:20],
         "verdict": decision["verdict"],

@@ -74,7 +74,7 @@ def _mutants(found: dict[str, Any]) -> None:
                 sum(len(r["missed"]) < r["failed"] for r in killed),
                 sum(r["failed"] for r in rows),
                 sum(len(r["missed"]) for r in rows),
-                sum(len(r["flaky"]) for r in rows),
+                sum(len(r["by_chance"]) for r in rows),
                 sum(len(r["left_behind"]) for r in rows),
                 f"{_share(bodies, 'selected'):.1%}",
                 f"{_share(bodies, 'floor'):.1%}",

@@ -167,8 +167,13 @@ def _written(
 ) -> Result:
     from signalbox.change import read_outcomes
     from signalbox.selection.build import build_index
-    from signalbox.selection.risk_model import retrained
 
+    outcomes = read_outcomes(root, commit)
+    model = None
+    if outcomes:
+        from signalbox.selection.risk_model import retrained
+
+        model = retrained(outcomes, "this repository's history")
     built = build_index(
         recording,
         target,
@@ -179,7 +184,7 @@ def _written(
         recorded_at=context.stamp.at,
         exit_code=code,
         collect_seconds=beside,
-        risk_model=retrained(read_outcomes(root, commit), "this repository's history"),
+        risk_model=model,
     )
     lines = [
         f"{target}: {built.tests} tests, {built.files} files with probes, {built.bytes // 1024} KiB "

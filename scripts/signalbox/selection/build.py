@@ -9,7 +9,7 @@ import secrets
 import sqlite3
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -17,8 +17,10 @@ from signalbox.errors import InputError
 
 from .programs import reads
 from .recording import Node, Recording, printable
-from .risk_model import RiskModel
 from .schema import APPLICATION_ID, LOOKUPS, TABLES, VERSION, pack_starts
+
+if TYPE_CHECKING:
+    from .risk_model import RiskModel
 
 
 class Built(msgspec.Struct, frozen=True, kw_only=True):
@@ -106,6 +108,7 @@ class _Writer:
         self._root = root
         self._files: dict[str, int] = {}
         self._footprints: dict[tuple[int, int], int] = {}
+        self._rows: dict[str, list[tuple[Any, ...]]] = {}
         self._folders = {path.rsplit("/", i + 1)[0] for path in tracked for i in range(path.count("/"))} | {
             "."
         }
@@ -136,10 +139,11 @@ class _Writer:
         )
         self._sql.executemany("INSERT INTO extension VALUES (?)", ((name,) for name in self._all.extensions))
         self._sql.executemany("INSERT INTO trouble VALUES (?, ?)", sorted(self._all.troubles))
+        self._write_attributes()
+        self._write_rows()
         self._sql.execute(
             "INSERT INTO used_test SELECT DISTINCT used FROM uses WHERE used IN (SELECT id FROM test)"
         )
-        self._write_attributes()
         self._write_environment(environ, salt)
 
     def _test_file(self, nodeid: str) -> str:
@@ -163,11 +167,11 @@ class _Writer:
         file = self._files.get(path) if node.kind in ("import", "memo") else None
         block = int(rest) if node.kind == "memo" and rest.isdecimal() else None
         name = "" if is_test else node.name
-        self._sql.execute("INSERT INTO node VALUES (?, ?, ?, ?, ?)", (number, node.kind, name, file, block))
+        self._many("node", [(number, node.kind, name, file, block)])
         for path, bits in node.seen.items():
             key = (self._files[path], bits)
             footprint = self._footprints.setdefault(key, len(self._footprints))
-            self._sql.execute("INSERT OR IGNORE INTO seen VALUES (?, ?)", (footprint, number))
+            self._many("seen", [(footprint, number)])
         self._many("uses", ((used, number) for used in node.uses if used != number))
         access = {(path, "read", number) for path in node.read if self._matters(path)}
         access |= {(path, "listed", number) for path in node.listed if path in self._folders}
@@ -204,11 +208,17 @@ class _Writer:
                     inside.add(printable(relative))
         return inside
 
-    def _many(self, table: str, rows: Iterable[tuple[object, ...]]) -> None:
-        rows = list(rows)
-        if rows:
-            marks = ", ".join("?" * len(rows[0]))
-            self._sql.executemany(f"INSERT OR IGNORE INTO {table} VALUES ({marks})", rows)  # noqa: S608
+    def _many(self, table: str, rows: Iterable[tuple[Any, ...]]) -> None:
+        self._rows.setdefault(table, []).extend(rows)
+
+    def _write_rows(self) -> None:
+        """Everything that nodes brought, in the order of the keys: that is how SQLite writes it fastest."""
+        for table, rows in self._rows.items():
+            marks = ", ".join("?" * len(rows[0])) if rows else ""
+            if table != "node":
+                rows.sort()
+            if rows:
+                self._sql.executemany(f"INSERT OR IGNORE INTO {table} VALUES ({marks})", rows)  # noqa: S608
 
     def _matters(self, path: str) -> bool:
         """Tracked files can change; a name that was not there can come to be."""
