@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 CommitState = Literal["error", "failure", "pending", "success"]
 DeploymentState = Literal["error", "failure", "inactive", "in_progress", "queued", "pending", "success"]
+_MOST_ROWS = 500
 DESCRIPTION = 140  # characters, for both kinds of status
 
 
@@ -101,7 +103,9 @@ def standings(client: GitHub, environment: str, prefix: str, most: int) -> tuple
     """
     found: list[Standing] = []
     root = f"/repos/{client.repository}/deployments"
-    for row in client.transport.pages(f"{root}?environment={names.segment(environment)}"):
+    rows = client.transport.pages(f"{root}?environment={names.segment(environment)}")
+    # Newest first: what lies further back than this is history, also where thousands were deployed.
+    for row in itertools.islice(rows, _MOST_ROWS):
         payload = row.get("payload")
         key = payload.get("signalbox") if isinstance(payload, dict) else None
         if not isinstance(key, str) or not key.startswith(prefix):

@@ -174,6 +174,28 @@ def test_a_pull_request_without_commits_is_an_error_that_says_so(
     assert raised.value.status == 422
 
 
+def test_the_latest_word_on_our_deployments_is_ours(github_double: Double, client: GitHub) -> None:
+    sha = github_double.commit(REPO, "main", {"a": "1"})
+    one = client.create_deployment(sha, "staging", key="rollout web a")
+    two = client.create_deployment(sha, "staging", key="rollout web b")
+    client.create_deployment(sha, "staging", key="rollout webshop a")
+    client.create_deployment(sha, "production", key="rollout web c")
+    client.set_deployment_status(one.id, "in_progress", "at 10%", log="https://github.com/acme/shop/runs/1")
+    repo = github_double.state.repositories[REPO]
+    # Somebody else's word, and GitHub's own empty one when a newer deployment takes over.
+    repo.deployment_statuses.append(
+        {**repo.deployment_statuses[-1], "creator": "mallory", "description": "fine"}
+    )
+    repo.deployment_statuses.append({**repo.deployment_statuses[0], "state": "inactive", "description": ""})
+    found = client.standings("staging", "rollout web ")
+    assert [(row.id, row.key, row.description) for row in found] == [
+        (two.id, "rollout web b", ""),
+        (one.id, "rollout web a", "at 10%"),
+    ]
+    assert (found[1].state, found[1].log) == ("in_progress", "https://github.com/acme/shop/runs/1")
+    assert [row.key for row in client.standings("staging", "rollout web ", 1)] == ["rollout web b"]
+
+
 @pytest.mark.parametrize("after_effect", [True, False])
 def test_a_deployment_is_recorded_once_per_key(
     client: GitHub, github_double: Double, after_effect: bool
