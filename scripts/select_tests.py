@@ -92,7 +92,7 @@ def _inputs(
     from signalbox.selection.gather import full_paths, suite_facts
 
     settings = context.policy.settings
-    suites = found.suites if found else suite_facts(settings, head, ())
+    suites = found.suites if found else suite_facts(settings, head, {})
     seed = context.args.seed or context.stamp.id
     if not seed.isprintable():
         raise InputError("the seed is not one line of text", where="--seed")

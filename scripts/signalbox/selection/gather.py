@@ -20,6 +20,9 @@ from .impact import Compare, Impact, Touched, difference
 from .plan import FULL, TEST_MODULES
 from .risk_model import RiskModel, kept
 
+_FEW = 20_000
+_FACTS = "SELECT id, nodeid, file, seconds FROM test"
+
 
 class Gathered(msgspec.Struct, frozen=True, kw_only=True):
     """What the index says: about itself, about the tests that are touched, and about each suite."""
@@ -67,25 +70,25 @@ def gather(
     else:
         count = len(found.changed) + len(found.deleted) + len(found.added)
         troubles = (("far-away", f"{count} files differ from the indexed commit"), *_pairs(connection))
-    rows = {
-        number: TestFact(nodeid, file, seconds)
-        for number, nodeid, file, seconds in connection.execute("SELECT id, nodeid, file, seconds FROM test")
+    by_file = {
+        file: (number, seconds)
+        for file, number, seconds in connection.execute(
+            "SELECT file, count(*), sum(seconds) FROM test GROUP BY file"
+        )
     }
-    of_file: dict[str, int] = {}
-    for fact in rows.values():
-        of_file[fact.file] = of_file.get(fact.file, 0) + 1
-    gone = set(found.deleted) & of_file.keys()
-    touched += _untracked(connection, rows)
+    gone = set(found.deleted) & by_file.keys()
+    touched += _untracked(connection)
     if meta.get("evidence", "recorded") != "recorded":
-        touched += _together(found.changed, together, rows)
-    odd = sorted(of_file.keys() - gone - head.keys() - {item.path for item in touched})
+        touched += _together(connection, found.changed, together)
+    odd = sorted(by_file.keys() - gone - head.keys() - {item.path for item in touched})
     troubles += tuple(("odd-test", f"tests of {file!r} lie in no file that git knows") for file in odd[:3])
-    wanted = sorted({test for item in touched for test in item.tests if rows[test].file not in gone})
+    rows = _facts(connection, {test for item in touched for test in item.tests})
+    wanted = sorted(test for test, fact in rows.items() if fact.file not in gone)
     reached: dict[str, int] = {}
     for test in wanted:
         reached[rows[test].file] = reached.get(rows[test].file, 0) + 1
     position = {number: place for place, number in enumerate(wanted)}
-    suites = suite_facts(settings, head, rows.values())
+    suites = suite_facts(settings, head, by_file)
     total, seconds, flaky = connection.execute(
         "SELECT count(*), coalesce(sum(seconds), 0), coalesce(sum(reruns > 0), 0) FROM test"
     ).fetchone()
@@ -116,14 +119,14 @@ def gather(
         ),
         tests=tuple(rows[number] for number in wanted),
         suites=suites,
-        full_paths=full_paths(settings, suites, of_file.keys() & head.keys(), head),
-        whole_files=tuple(sorted(file for file, number in reached.items() if number == of_file[file])),
+        full_paths=full_paths(settings, suites, by_file.keys() & head.keys(), head),
+        whole_files=tuple(sorted(file for file, number in reached.items() if number == by_file[file][0])),
         gone_test_files=tuple(sorted(gone)),
         risk_model=kept(meta.get("risk_model")),
         new_test_files=tuple(
             path
             for path in (*found.added, *found.changed)
-            if path not in of_file and is_test_module(path, policy)
+            if path not in by_file and is_test_module(path, policy)
         )[: policy.max_changed_files],
     )
 
@@ -132,31 +135,42 @@ def _seconds(text: str | None) -> float | None:
     return None if text is None else min(max(float(text), 0.0), 3600.0)
 
 
-def _untracked(connection: sqlite3.Connection, rows: Mapping[int, TestFact]) -> list[Touched]:
+def _facts(connection: sqlite3.Connection, tests: set[int]) -> dict[int, TestFact]:
+    """The facts of some tests, in the order in which they ran."""
+    few = sorted(tests) if len(tests) < _FEW else None
+    if few is None:
+        rows = (r for r in connection.execute(_FACTS + " ORDER BY id") if r[0] in tests)
+    else:
+        rows = (r for number in few for r in connection.execute(_FACTS + " WHERE id = ?", (number,)))
+    return {number: TestFact(nodeid, file, seconds) for number, nodeid, file, seconds in rows}
+
+
+def _untracked(connection: sqlite3.Connection) -> list[Touched]:
     """Tests in files that git did not track when they were recorded: what changes in them is unseen."""
-    paths = {row[0] for row in connection.execute("SELECT path FROM file WHERE blob = 'untracked'")}
     found: dict[str, list[int]] = {}
-    for number, fact in rows.items():
-        if fact.file in paths:
-            found.setdefault(fact.file, []).append(number)
+    for number, path in connection.execute(
+        "SELECT t.id, t.file FROM file f JOIN test t ON t.file = f.path "
+        "WHERE f.blob = 'untracked' ORDER BY t.id"
+    ):
+        found.setdefault(path, []).append(number)
     return [
         Touched(
             code="untracked",
             path=path,
             text=f"{path} holds the test and was not tracked by git, so its changes are unseen",
-            tests=tuple(sorted(tests)),
+            tests=tuple(tests),
         )
         for path, tests in sorted(found.items())
     ]
 
 
 def _together(
-    changed: Iterable[str], together: Sequence[frozenset[str]], rows: Mapping[int, TestFact]
+    connection: sqlite3.Connection, changed: Iterable[str], together: Sequence[frozenset[str]]
 ) -> list[Touched]:
     """Tests whose file changed in two commits or more with a changed file, and in a tenth of its commits."""
     of_file: dict[str, list[int]] = {}
-    for number, fact in rows.items():
-        of_file.setdefault(fact.file, []).append(number)
+    for number, file in connection.execute("SELECT id, file FROM test"):
+        of_file.setdefault(file, []).append(number)
     found = []
     for path in changed:
         commits = [paths for paths in together if path in paths]
@@ -204,14 +218,13 @@ def _pairs(connection: sqlite3.Connection) -> tuple[tuple[str, str], ...]:
 
 
 def suite_facts(
-    settings: Settings, head: Mapping[str, str], tests: Iterable[TestFact]
+    settings: Settings, head: Mapping[str, str], by_file: Mapping[str, tuple[int, float]]
 ) -> dict[str, SuiteFact]:
-    """Per suite: which of its test paths the head has, and the tests and seconds recorded below them."""
+    """Per suite: which of its test paths the head has, and the tests and seconds recorded below them.
+
+    ``by_file`` is path → (tests, their seconds).
+    """
     folders = {path.rsplit("/", i + 1)[0] for path in head for i in range(path.count("/"))}
-    by_file: dict[str, tuple[int, float]] = {}
-    for test in tests:
-        number, seconds = by_file.get(test.file, (0, 0.0))
-        by_file[test.file] = (number + 1, seconds + test.seconds)
     found = {}
     for name, suite in settings.suites.items():
         paths = tuple(p for p in suite.tests if p in head or p.rstrip("/") in folders or p == ".")
