@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -261,7 +262,8 @@ def main() -> int:
         "decide": ([*worlds, HERE / "scoring_decide.py"], whole_decisions),
         "calibration": (worlds, calibration_and_drift),
         "pairs": (pairs, performance_gate),
-        "machine": (pairs, real_benchmark),
+        "machine-same": (pairs, partial(real_benchmark, slower=False)),
+        "machine-slower": (pairs, partial(real_benchmark, slower=True)),
     }
     asked = sys.argv[1:]
     found = [row for name in asked or parts for row in part(name, *parts[name])]

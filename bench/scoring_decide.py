@@ -6,6 +6,7 @@ import random
 from collections import Counter
 from dataclasses import dataclass
 
+import msgspec
 from results import Figure
 from scoring_worlds import error_of
 
@@ -127,8 +128,10 @@ def through_decide(n: int, alpha: float, runs: int, seed: int) -> list[Figure]:
         new = artifact(rng)
         past = tuple(_past(one, at) for at, one in enumerate(drawn))
         spoilt = tuple(
-            _past(one, at, label="" if one.bad or rng.random() >= 0.1 else "unknown")
-            for at, one in enumerate(drawn)
+            one
+            if one.label == "bad" or rng.random() >= 0.1
+            else msgspec.structs.replace(one, label="unknown")
+            for one in past
         )
         wanted = "auto-promote" if new.bad else "manual-review"
         advice = (Advice(source="adversary", verdict=wanted, text="trust me"),)
