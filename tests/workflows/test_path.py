@@ -191,7 +191,9 @@ def test_the_artifact_is_named_by_a_digest_or_not_at_all(runner, repository, bui
         assert digest == built["digest"].decode()
 
 
-@pytest.mark.parametrize("staging", ['{"urll": "http://127.0.0.1:9"}', "[]", "not json", '{"deploy": "true",}'])
+@pytest.mark.parametrize(
+    "staging", ['{"urll": "http://127.0.0.1:9"}', "[]", "not json", '{"deploy": "true",}']
+)
 def test_a_mistyped_description_of_staging_tests_nothing(runner, repository, staging):
     inputs = {"digest": "sha256:" + "ab" * 32, "staging": staging, "moves": True}
     run = runner.call(repository({"a": "b"}), "staging.yml", inputs)
