@@ -15,6 +15,7 @@ import argparse
 import ast
 import contextlib
 import copy
+import dataclasses
 import importlib.abc
 import importlib.util
 import json
@@ -24,6 +25,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +41,8 @@ ROOMS = {
     "gates": ["gates"],
     "judge": ["rollout/judge.py", "rollout/assess.py", "rollout/decide.py", "rollout/forecast.py"],
 }
+# Tests of the integration lane that ask a room in this process, and are quick.
+BESIDE = {"gates": ["tests/integration/test_gates_rows.py"]}
 # Tables, pages and transport beside the decisions: a different number there is no wrong decision.
 SHOWN = {"gates/page.py", "gates/show.py", "gates/options.py", "gates/tell.py", "promotion/report.py"}
 
@@ -167,7 +171,9 @@ def _tried(node: ast.Compare) -> str:
 
 
 def mutated(mutant: Mutant) -> Any:
-    """The code object of the mutated module."""
+    """The code object of the mutated module; of the module as it is where ``what`` is empty."""
+    if not mutant.what:
+        return compile(mutant.path.read_text("utf-8"), str(mutant.path), "exec")
     tree = ast.parse(mutant.path.read_text("utf-8"))
     for number, node in enumerate(ast.walk(tree)):
         if number == mutant.node:
@@ -199,9 +205,9 @@ def covering(rooms: Sequence[str]) -> dict[str, dict[int, list[str]]]:
     """File → line → tests (file::function) that execute it, from one run of the unit tests of these rooms."""
     kept = ROOT / ".cache" / "mutation"
     kept.mkdir(parents=True, exist_ok=True)
-    places = sorted(
-        {f"tests/unit/{name.split('/')[0]}" for room in rooms for name in ROOMS[room]} | {"tests/unit/cli"}
-    )
+    places = sorted({f"tests/unit/{name.split('/')[0]}" for room in rooms for name in ROOMS[room]})
+    places += ["tests/unit/cli/test_replay.py"]
+    places += [place for room in rooms for place in BESIDE.get(room, [])]
     settings = kept / "coverage.ini"
     settings.write_text("[run]\nsource = signalbox\ndynamic_context = test_function\n")
     data = kept / "data"
@@ -218,8 +224,18 @@ def covering(rooms: Sequence[str]) -> dict[str, dict[int, list[str]]]:
     found: dict[str, dict[int, list[str]]] = {}
     for file in read.measured_files():
         lines = read.contexts_by_lineno(file)
-        found[file] = {line: sorted({_node(name) for name in names if name}) for line, names in lines.items()}
+        found[file] = {
+            line: sorted({_node(name) for name in names if name} - {""}) for line, names in lines.items()
+        }
     return found
+
+
+def reaching(lines: dict[int, list[str]], line: int) -> list[str]:
+    """The tests that execute a line; for one that runs at import, those that execute most of its file."""
+    if line not in lines or lines[line]:
+        return lines.get(line, [])
+    counted = Counter(test for tests in lines.values() for test in tests)
+    return [test for test, _ in counted.most_common(8)]
 
 
 def _node(context: str) -> str:
@@ -229,7 +245,9 @@ def _node(context: str) -> str:
     if name.startswith("Test"):
         module, function = module.rpartition(".")[0], f"{name}::{function}"
         name = module.rpartition(".")[2]
-    [*paths] = sorted((ROOT / "tests" / "unit").rglob(f"{name}.py"))
+    paths = sorted(
+        [*(ROOT / "tests" / "unit").rglob(f"{name}.py"), *(ROOT / "tests" / "integration").glob(f"{name}.py")]
+    )
     return f"{paths[0].relative_to(ROOT)}::{function}" if paths else ""
 
 
@@ -264,7 +282,9 @@ def _child(mutant: Mutant, tests: Sequence[str]) -> None:
         sys.meta_path.insert(0, _Finder(name, mutant.path, mutated(mutant)))
         import pytest
 
-        code = int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", "-p", "no:randomly", *tests]))
+        # Warnings are errors, and what was imported before the fork is one to pytest.
+        quiet = ["-x", "-q", "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning"]
+        code = int(pytest.main([*quiet, *tests]))
     os._exit(code)
 
 
@@ -306,9 +326,16 @@ def main() -> int:
     worst = 1.0
     for room, every, chosen in sample(args.rooms, args.sample, args.seed):
         outcomes = []
+        # What is noticed where nothing was changed is a fault of this script's.
+        for one in chosen[:3]:
+            unchanged = dataclasses.replace(one, what="")
+            reached = reaching(tests.get(str(one.path), {}), one.line)
+            if reached and judge(unchanged, reached) != "survived":
+                sys.exit(
+                    f"without a mutant the tests of {one.path}:{one.line} fail in a process of their own"
+                )
         for mutant in chosen:
-            lines = tests.get(str(mutant.path), {})
-            outcome = judge(mutant, lines.get(mutant.line, []))
+            outcome = judge(mutant, reaching(tests.get(str(mutant.path), {}), mutant.line))
             outcomes.append(outcome)
             if outcome != "killed" and args.survivors:
                 place = f"{mutant.path.relative_to(LIBRARY)}:{mutant.line}"
