@@ -23,6 +23,7 @@ SHA = "a" * 40
 DIGEST = "sha256:" + "b" * 64
 ID = "00000000-0000-4000-8000-000000000001"
 NOWHERE = "http://127.0.0.1:9"
+MORE = '{"commands":[{"command":"false","suite":"s","tests":[]}],"files":[],"functions":[]}'
 METRICS = "http://127.0.0.1:9/metrics"
 """Answered by the world: counters that stand still, from which nothing follows."""
 # What every script takes; see signalbox.cli.
@@ -262,7 +263,8 @@ SCENES = (
                     "file": "shard-1.txt",
                     "tests": 0,
                     "sha256": sha256_hex(b"t\n"),
-                    "commands": ["false"],
+                    "more": "shard-1.json",
+                    "more-sha256": sha256_hex(MORE.encode()),
                 }
             ),
             "plan": "plan",

@@ -28,7 +28,7 @@ from unittest import mock
 
 import hostile
 import msgspec
-from hostile_scenes import DIGEST, ID, SHA, Scene, execute
+from hostile_scenes import DIGEST, ID, MORE, SHA, Scene, execute
 
 from doubles.records import bundle, decision
 from signalbox.decision import Reason, Subject, canonical
@@ -286,6 +286,7 @@ class World:
             "token.txt": "e30.e30.e30",
             "keys.json": '{"keys": []}',
             "plan/shard-1.txt": "t\n",
+            "plan/shard-1.json": MORE,
             "payload.json": json.dumps(
                 {"environment": "production", "digest": DIGEST, "severity": "high", "reason": "it fails"}
             ),

@@ -62,6 +62,9 @@ def make_plan(
         minutes = full_seconds / 60 + sum(s["minutes"] for s in whole if s["command"])
     else:
         minutes = sum(inputs.tests[t].seconds for t in rest) / 60 + sum(s["minutes"] for s in whole)
+        if index is not None and index.tests and not full_seconds:
+            # Nobody has timed a test: the suites' declared minutes, by the share of their tests.
+            minutes += _declared(inputs, settings) * len(rest) / index.tests
     minutes += beside / 60
     full_minutes = (full_seconds + beside) / 60 if full_seconds else None
     saved = max(0.0, full_minutes - minutes) if full_minutes and verdict != FULL else 0.0
@@ -96,6 +99,14 @@ def _not_pytest(inputs: Inputs, settings: Settings) -> list[str]:
         return []
     own = [name for name, suite in settings.suites.items() if suite.command]
     return sorted({path for name in own for path in inputs.suites.get(name, SuiteFact()).paths})
+
+
+def _declared(inputs: Inputs, settings: Settings) -> float:
+    """Declared minutes of the suites that have a test in the index."""
+    names = [
+        n for n, fact in inputs.suites.items() if fact.tests and n in settings.suites and n != EVERYTHING
+    ]
+    return sum(settings.suites[name].minutes for name in names)
 
 
 def _in_full(path: str, inputs: Inputs) -> bool:

@@ -44,7 +44,7 @@ def blocks(inputs: Inputs, decision: Decision) -> list[Block]:
     if names and not plan["full_suite"]:
         more = f"\n… and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
         shown.append(Fold("Which tests run", (Code("\n".join(names[:_LISTED]) + more),)))
-    if not plan["full_suite"] and inputs.index is not None:
+    if not plan["full_suite"] and inputs.index is not None and plan["skipped_tests"]:
         shown.append(Fold("Why it is safe to skip the rest", (Text(_safe(inputs)),)))
     if inputs.index is not None:
         shown.append(Text(decision.outputs["escapes"]["text"]))
