@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from importlib.resources import files
 from itertools import cycle, pairwise
@@ -34,11 +34,18 @@ COLOURS = {
     "teal": "#1b7c83",
 }
 """Of the lines of a chart, in order: Mermaid's own first one is all but white. Seen on white and on black."""
-_PALETTE = (
-    "%%{init: "
-    + json.dumps({"themeVariables": {"xyChart": {"plotColorPalette": ", ".join(COLOURS.values())}}})
-    + "}%%"
-)
+
+
+def _palette(names: Iterable[str]) -> str:
+    colours = ", ".join(COLOURS[name] for name in names)
+    return "%%{init: " + json.dumps({"themeVariables": {"xyChart": {"plotColorPalette": colours}}}) + "}%%"
+
+
+def _colours(chart: Chart) -> list[str]:
+    """Lines begin with the one to look at. Of bars the first stands behind: the whole, which is no alarm."""
+    first, second, *others = COLOURS
+    return [second, first, *others] if chart.kind == "bar" else [first, second, *others]
+
 
 _CUT = "\n\n_The rest is in the run's summary._\n"
 
@@ -128,7 +135,7 @@ def _chart(chart: Chart) -> str:
     picks, axis = _axis(chart)
     lines = [
         "```mermaid",
-        _PALETTE,
+        _palette(_colours(chart)),
         "xychart-beta",
         f'    title "{_mermaid(chart.title)}"',
         f'    x-axis "{_mermaid(chart.x_label)}" {axis}',
@@ -155,9 +162,8 @@ def _chart(chart: Chart) -> str:
         named = Text(f"{chart.limit[0]}: {wording.number(chart.limit[1])}") if chart.limit else None
         below = f"{block_markdown(named)}\n\n" if named else ""
         return f"{_title(chart.title)}{below}{table}"
-    coloured = (
-        f"{name} {colour}" for name, colour in zip((markdown_text(n, 60) for n in drawn), cycle(COLOURS))
-    )
+    named_colours = zip((markdown_text(n, 60) for n in drawn), cycle(_colours(chart)))
+    coloured = (f"{name} {colour}" for name, colour in named_colours)
     legend = f"_{', '.join(coloured)}_"
     return "\n".join(lines) + f"\n\n{legend}\n\n{table}"
 

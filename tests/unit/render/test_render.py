@@ -460,3 +460,12 @@ def test_no_axis_has_more_labels_than_fit(count):
     shown = block_markdown(Chart(title="E", x_label="s", y_label="y", x=x, series={"a": tuple(range(count))}))
     axis = next(line for line in shown.splitlines() if "x-axis" in line)
     assert axis.count('"') // 2 - 1 <= 14
+
+
+@pytest.mark.parametrize(("kind", "legend"), [("line", "_a red, b blue_"), ("bar", "_a blue, b red_")])
+def test_of_bars_the_one_behind_is_no_alarm(kind, legend):
+    chart = Chart(title="t", x_label="x", y_label="y", x=(1, 2), series={"a": (2, 3), "b": (1, 1)}, kind=kind)
+    shown = block_markdown(chart)
+    assert legend in shown
+    first = "#d1242f, #0969da" if kind == "line" else "#0969da, #d1242f"
+    assert f'"plotColorPalette": "{first}' in shown
