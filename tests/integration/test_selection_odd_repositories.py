@@ -78,6 +78,31 @@ def repo(tmp_path: Path) -> Path:
     return place
 
 
+def test_only_ci_draws_audits_unless_it_is_asked_for(repo: Path):
+    (repo / "policy.yml").write_text("selection: {audit-rate: 1, full-paths: []}\n")
+    decision, codes = decided(repo)
+    assert "audit" not in codes
+    assert decision["propensity"] == 1.0, "nothing was drawn"
+    decision, codes = decided(repo, "--audit", "yes")
+    assert (decision["verdict"], decision["reasons"][0]["code"]) == ("full", "audit")
+    assert decision["outputs"]["audited_plan"]["tests"] == ["tests/test_one.py"]
+    done = run(repo, "env", "CI=true", sys.executable, SCRIPTS / "select_tests.py", "--base", "HEAD~1",
+               "--config", "policy.yml")  # fmt: skip
+    assert "one of the 100% that run everything" in done.stdout
+
+
+def test_the_last_commits_trailer_runs_everything_also_below_a_merge(repo: Path):
+    git(repo, "checkout", "-q", "-b", "feature")
+    commit(repo, "words\n\nSignalbox-Tests: full", {"two.py": "def f():\n    return 22\n"})
+    assert "forced" in decided(repo, base="main")[1]
+    git(repo, "checkout", "-q", "main")
+    commit(repo, "meanwhile", {"zero.txt": "0"})
+    git(repo, "merge", "-q", "--no-ff", "-m", "Merge feature into main", "feature")
+    decision, codes = decided(repo)
+    assert "forced" in codes
+    assert "the commit's trailer" in json.dumps(decision["reasons"])
+
+
 def test_a_shallow_clone_runs_everything_and_names_the_way_out(repo: Path, tmp_path: Path):
     git(tmp_path, "clone", "-q", "--depth", "2", f"file://{repo}", "shallow")
     decision, codes = decided(tmp_path / "shallow")
