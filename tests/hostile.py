@@ -7,6 +7,7 @@ three are written from the formats' descriptions and know nothing of the code un
 
 from __future__ import annotations
 
+import html
 import re
 import unicodedata
 
@@ -263,14 +264,17 @@ def problems_of_markdown(page: str) -> list[str]:
     text = outside_fences(page)
     for tag in re.findall(r"<[!/?A-Za-z][^>]*>?", OURS.sub("", text)):
         found.append(f"HTML {tag[:60]}")
+    # Markup is looked for in the source, where an escape undoes it; what GitHub links by itself in the
+    # finished page, where escapes and entities are undone.
     bare = re.sub(r"\\.", "", text)
-    if re.search(r"(?<![\w`/])@(?=\w)", bare):
+    rendered = html.unescape(re.sub(r"\\([^\w\s])", r"\1", re.sub(OURS, "", text)))
+    if re.search(r"(?<![\w`/])@(?=\w)", rendered):
         found.append("a mention")
     if re.search(r"!\[|(?<!`)\]\(\s*(?!#)[a-z]+:", bare):
         found.append("a link or an image")
-    if re.search(r"(?i)\b(?:https?://|www\.)\w", bare):
+    if re.search(r"(?i)\b(?:https?://|www\.)\w", rendered):
         found.append("an address that links by itself")
-    if re.search(r"(?i)\b(?:close[sd]?|fix(?:e[sd])?|resolve[sd]?)\s+(?:[\w/-]+)?#\d", bare):
+    if re.search(r"(?i)\b(?:close[sd]?|fix(?:e[sd])?|resolve[sd]?)\s+(?:[\w/-]+)?#\d", rendered):
         found.append("a closing keyword")
     for line in re.sub(r"<code>.*?</code>", "", text).split("\n"):
         if re.match(rf" {{0,3}}#+\s.*{FORGED}", line):
