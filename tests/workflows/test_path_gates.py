@@ -299,3 +299,13 @@ def test_a_gate_that_refuses_ends_the_path(
     rows = json.loads(run.file(f"signalbox-gate-{gate}-1", "hand-over.json"))
     assert handed in [(row["check"], row["to"], row["task"]) for row in rows]
     assert not behind or run.result(behind) == "skipped"
+
+
+def test_a_gate_that_only_observes_lets_an_enforced_path_on(runner, repository, github):  # noqa: F811
+    made = repository(storefront())
+    inputs = {"gates": "observe"}
+    run = runner.only(made, "path-to-production.yml", ["gate-3"], BEFORE, inputs=inputs)
+    assert run.result("gate") == "success", run.explain()
+    found = run.outputs("gate")
+    assert (found["verdict"], found["mode"]) == ("NOT_VERIFIED", "observe")
+    assert posted(github) == {}
