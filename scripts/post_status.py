@@ -175,7 +175,9 @@ def _recorded(
 
     args = context.args
     hints = [f"{letter}{version}" for version in sorted(versions) for letter in ("v", "")]
-    hints += list(dict.fromkeys(re.findall(r"\b[0-9a-f]{40}\b", str(row.get("body") or ""))))[:MOST_HINTS]
+    hints += list(
+        dict.fromkeys(re.findall(r"(?<![:\w])[0-9a-f]{12}(?:[0-9a-f]{28})?\b", str(row.get("body") or "")))
+    )[:MOST_HINTS]
     with GitHub.from_environ(context.environ, args.tested or args.into) as client:
         for hint in hints:
             path = f"/repos/{client.repository}/commits/{hint}/statuses"

@@ -105,6 +105,7 @@ def _inputs(context: Context) -> Inputs:
         origin=_origin(context),
         environ_exit_code=context.environ.get("PROMPTFOO_FAILED_TEST_EXIT_CODE", ""),
         telemetry=args.require_telemetry,
+        ran=bool(args.promptfoo),
     )
     return msgspec.structs.replace(gather(material, settings, now=context.stamp.at), key=key)
 

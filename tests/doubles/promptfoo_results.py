@@ -230,6 +230,12 @@ def _anchored(**counts: int) -> Callable[[Scene], None]:
     return apply
 
 
+def _easy_anchor(scene: Scene) -> None:
+    """One more known-bad output, which any judge fails, to outvote the real ones."""
+    scene.files[1]["results"]["results"].append(row("easy", "qa-agent", 99, passed=False, anchor="bad"))
+    recount(scene.files[1])
+
+
 def _stored(scene: Scene) -> None:
     scene.files.append(document(stored_outputs(flips=12, kept=8), repeat=1))
 
@@ -359,6 +365,7 @@ SABOTAGE: dict[str, tuple[str, Callable[[Scene], None]]] = {
     "judge grew lenient": ("judge-lenient", _anchored(bad_passed=9)),
     "judge grew harsh": ("judge-harsh", _anchored(good_passed=9)),
     "judge now passes stored failures": ("judge-lenient-to-stored", _stored),
+    "easy anchors of the suite's own": ("undeclared-anchor", _easy_anchor),
     "anchors left out": ("anchor-missing", lambda scene: scene.files.pop()),
     "too few anchors": ("too-few-anchors", _anchored(good=2, bad=2, good_passed=2)),
     "zero tests matched": ("zero-tests", lambda scene: scene.keep(lambda one: False)),

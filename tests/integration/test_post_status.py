@@ -98,7 +98,10 @@ def test_a_forged_promotion_gets_nothing(world: World) -> None:
 def test_a_promotion_proposed_later_gets_what_the_gate_said_of_its_digest(world: World, evals: str) -> None:
     posted = gate(world, "--into", APP, "--sha", world.tested, evals=evals)
     assert posted.returncode == 0, posted.stderr
-    head = world.pull(POLICY.replace("1.4.1", "1.4.2"), body=f"built from {world.tested}")
+    head = world.pull(
+        POLICY.replace("1.4.1", "1.4.2"),
+        body=f"**Promotion** · `{world.tested[: 40 if evals == 'PASS' else 12]}` · `{world.digest[:19]}`",
+    )
     done = world.seen()
     assert done.returncode == 0, done.stderr
     state = {"PASS": "success", "FAIL": "failure", "": "error"}[evals]

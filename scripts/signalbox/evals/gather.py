@@ -14,6 +14,7 @@ from signalbox.evals.baseline import Baseline
 from signalbox.evals.inputs import Case, Inputs, Judged
 from signalbox.evals.model import Row, Session, Spent
 from signalbox.evals.promptfoo import exit_code_gap
+from signalbox.evals.rejudge import stored_name
 from signalbox.evals.runtimes import telemetry_gaps
 from signalbox.stats.rogan_gladen import Counts
 
@@ -32,6 +33,7 @@ class Material(msgspec.Struct, frozen=True, kw_only=True):
     origin: Origin = "self-reported"
     environ_exit_code: str = ""
     telemetry: bool = False
+    ran: bool = False
 
 
 def gather(material: Material, settings: Evals, *, now: str) -> Inputs:
@@ -121,8 +123,19 @@ def _wholes(material: Material, settings: Evals, rows: Sequence[Row], cases: Seq
         *integrity.role_gaps(cases, settings.roles),
         *integrity.layer_gaps(cases, settings.layers, dict(material.skipped), settings.may_skip),
         *integrity.anchor_gaps(rows, material.declared_anchors),
+        *(integrity.own_anchor_gaps(rows, _known_anchors(material)) if _guarded(material) else ()),
         *(telemetry_gaps(material.sessions) if material.telemetry else ()),
     ]
+
+
+def _guarded(material: Material) -> bool:
+    """Whether it is known which anchors there are: they were declared, or were shown by this very run."""
+    return material.ran or bool(material.declared_anchors)
+
+
+def _known_anchors(material: Material) -> list[str]:
+    outputs = material.baseline.outputs if material.baseline else ()
+    return [*material.declared_anchors, *(stored_name(n, one.case) for n, one in enumerate(outputs))]
 
 
 def _baseline(material: Material, sessions: list[Session]) -> Evidence:

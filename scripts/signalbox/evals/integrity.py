@@ -166,6 +166,15 @@ def anchor_gaps(rows: Sequence[Row], declared: Sequence[str]) -> list[Gap]:
     ]
 
 
+def own_anchor_gaps(rows: Sequence[Row], known: Sequence[str]) -> list[Gap]:
+    """Rows that call themselves anchors and are none: a suite could outvote the real ones with easy ones."""
+    own = sorted({row.case for row in rows if row.anchor} - set(known))
+    if not own:
+        return []
+    text = f"{len(own)} rows call themselves anchors that --anchors does not declare, first {own[0][:80]!r}"
+    return [Gap("undeclared-anchor", text)]
+
+
 def age_gaps(session: Session, *, now: str, hours: float) -> list[Gap]:
     """Results that do not say when they were made, are too old, or are from the future."""
     if session.made_at is None:

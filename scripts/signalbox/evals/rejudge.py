@@ -51,11 +51,16 @@ def names_of(anchors: list[dict[str, Any]]) -> list[str]:
     return [anchor["metadata"]["id"] for anchor in anchors]
 
 
+def stored_name(number: int, case: str) -> str:
+    """What a stored output is called when the judge sees it again."""
+    return f"stored-{number}-{case}"
+
+
 def rejudge_tests(anchors: list[dict[str, Any]], baseline: Baseline | None, most: int) -> bytes:
     """The tests as the JSON that ``promptfoo eval --tests`` takes."""
     tests = [dict(anchor) for anchor in anchors]
     for number, stored in enumerate(baseline.outputs[:most] if baseline else ()):
-        name = f"stored-{number}-{stored.case}"
+        name = stored_name(number, stored.case)
         tests.append(
             {
                 "description": name,

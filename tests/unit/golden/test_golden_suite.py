@@ -40,6 +40,7 @@ PRESSURES = {
     "verifier-mismatch": "reconcile",
     "stale-shortcut": "NOT_VERIFIED",
 }
+BEHAVIOURS = {"activation", "durable-record", "provider-cli"}
 CORE = {
     *("shape-without-coding", "pick-next", "judge-merge", "critique", "release-choices", "what-to-capture"),
 }
@@ -82,6 +83,7 @@ def test_every_pressure_requires_its_verdict(name):
 def test_no_pressure_stands_outside_the_table_and_every_core_case_is_there():
     assert {m["pressure"] for m in METADATA if "pressure" in m} == set(PRESSURES)
     assert {m["core"] for m in METADATA if "core" in m} == CORE
+    assert {m["behaviour"] for m in METADATA if "behaviour" in m} == BEHAVIOURS
 
 
 def test_eleven_roles_and_three_layers_with_a_model():
