@@ -102,7 +102,13 @@ def _rates(looks: Sequence[Look], rules: Rollout) -> list[Block]:
         series["baseline"] = tuple(_rate(look, 1) for look in shown)
     return [
         Chart(
-            title="Error rate" + (" while there was a baseline" if len(beside) < len(counted) else ""),
+            title="Error rate"
+            + (" while there was a baseline" if len(beside) < len(counted) else "")
+            + (
+                f" ({len(looks) - len(counted)} looks without data left out)"
+                if len(counted) < len(looks)
+                else ""
+            ),
             x_label="seconds",
             y_label="% of requests",
             x=tuple(round(look.elapsed, 1) for look in shown),
