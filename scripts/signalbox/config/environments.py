@@ -136,9 +136,11 @@ class TierRule(Section, frozen=True, kw_only=True):
 
 
 class Person(Section, frozen=True, kw_only=True):
-    """One human being under all names: login (the key), e-mail addresses, signer of approval files."""
+    """One human being under all names: logins (the key is one), e-mail addresses, signer of approvals."""
 
     emails: tuple[str, ...] = ()
+    logins: tuple[Holder, ...] = ()
+    """Other logins of the same person, who still counts once."""
     signer: str = ""
 
 

@@ -157,7 +157,7 @@ def _conditions(e: Environments) -> Iterator[Problem]:
 def _people(e: Environments) -> Iterator[Problem]:
     owner: dict[str, str] = {}
     for login, person in e.people.items():
-        for name in (*person.emails, *([person.signer] if person.signer else [])):
+        for name in (login, *person.emails, *person.logins, *([person.signer] if person.signer else [])):
             other = owner.setdefault(name.lower(), login)
             if other != login:
                 yield ("people", login), f"{name} belongs to {other} already: one person, one entry"

@@ -12,14 +12,14 @@ from signalbox.gates.model import Approval, Found, Inputs
 def person_of(name: str, e: Environments) -> str:
     """The one name of whoever goes by ``name`` (a login, an address or a signer), in lower case."""
     wanted = name.lower()
-    for login, person in e.people.items():
-        if wanted in (login.lower(), person.signer.lower(), *(mail.lower() for mail in person.emails)):
-            return login.lower()
-    # GitHub's own addresses carry the login.
     local, _, host = wanted.partition("@")
-    if host == "users.noreply.github.com":
-        return local.rpartition("+")[2]
-    return wanted
+    # GitHub's own addresses carry the login.
+    known_as = local.rpartition("+")[2] if host == "users.noreply.github.com" else wanted
+    for login, person in e.people.items():
+        names = {one.lower() for one in (login, person.signer, *person.emails, *person.logins)}
+        if names & {wanted, known_as}:
+            return login.lower()
+    return known_as
 
 
 def bots(e: Environments) -> set[str]:

@@ -6,11 +6,12 @@ import msgspec
 import pytest
 
 from signalbox.config import Settings
-from signalbox.config.environments import Auto, Check
+from signalbox.config.environments import Auto, Check, Person
 from signalbox.decision import Evidence, Subject
-from signalbox.gates import checks, gather
+from signalbox.gates import checks, gather, people
 from signalbox.gates.gather import Job, of_runs
-from signalbox.gates.model import Inputs
+from signalbox.gates.model import Approval, Change, Inputs
+from signalbox.gates.people import person_of
 
 NOW = "2026-03-02T12:00:00Z"
 SUBJECT = Subject(repository="acme/shop", commit="c" * 40, digest="sha256:" + "a" * 64)
@@ -105,3 +106,43 @@ def test_a_role_that_nobody_holds_is_said_to_be_the_policys_matter():
     assert made.verdict == "NOT_VERIFIED"
     assert "nobody holds the role developer" in shown
     assert "the policy: name who holds developer" in shown
+
+
+@pytest.mark.parametrize(
+    ("name", "who"),
+    [
+        ("sue", "sue"),
+        ("SUE-at-home", "sue"),
+        ("9+sue-at-home@users.noreply.github.com", "sue"),
+        ("sue-at-home@users.noreply.github.com", "sue"),
+        ("sue-at-home@example.com", "sue-at-home@example.com"),
+        ("9+carl@users.noreply.github.com", "carl"),
+    ],
+)
+def test_one_person_with_two_logins_is_one_person(name, who):
+    e = msgspec.structs.replace(ENVIRONMENTS, people={"sue": Person(logins=("sue-at-home",))})
+    assert person_of(name, e) == who
+
+
+def approved(role, login):
+    return Approval(role=role, login=login, verified=True, gate="gate-5", environment="staging",
+                    digest=SUBJECT.digest, nonce="7", at=NOW, expires=NOW)  # fmt: skip
+
+
+def test_two_approvals_by_one_person_with_two_logins_are_one():
+    roles = {
+        "qa-lead": ("sue",),
+        "compliance-officer": ("sue-at-home",),
+        "security-engineer": ("sue", "sue-at-home"),
+    }
+    e = msgspec.structs.replace(ENVIRONMENTS, people={"sue": Person(logins=("sue-at-home",))})
+    lines = [("gate-5", human, "") for human in e.gates["gate-5"].human]
+    inputs = Inputs(
+        subject=SUBJECT, gate="gate-5", nonce="7", holders=roles, change=Change(contributors=("ada",)),
+        approvals=(approved("qa-lead", "sue"), approved("compliance-officer", "sue-at-home"),
+                   approved("security-engineer", "sue-at-home")),
+    )  # fmt: skip
+    states = [line.state for line in people.count(lines, inputs, e, NOW)]
+    assert sorted(states) == ["not_verified", "not_verified", "pass"]
+    alone = people.count(lines, inputs, ENVIRONMENTS, NOW)
+    assert [line.state for line in alone].count("pass") == 2, "as two people they would have been two"
