@@ -1,7 +1,8 @@
 """Changes that selection by executed lines misses: each must select the test it breaks, and not everything.
 
-One small project is recorded once. Every case changes it in one way; the test that then fails is known by
-running the whole suite, so a case whose change breaks nothing fails by itself.
+One small project is recorded once. Every case changes it in one way and gets a plan of its own; which tests
+fail is known by running the whole suite, so a case whose change breaks nothing fails by itself. The suite
+runs once for all changes of a batch, which touch different things.
 """
 
 from __future__ import annotations
@@ -309,31 +310,89 @@ def covered(test: str, lines: list[str]) -> bool:
     return any(way in lines for way in ways)
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_the_broken_tests_are_selected(recorded: Path, tmp_path: Path, name: str):
-    case = CASES[name]
-    repo = tmp_path / "repo"
-    shutil.copytree(recorded / "repo", repo, symlinks=True)
-    git(repo, "checkout", "-q", "-b", "change")
+# Changes that hide other changes' failures are run alone; the rest in batches of what does not collide.
+ALONE = (
+    "conftest",
+    "configuration",
+    "constant at import",
+    "data file deleted",
+    "new package that shadows",
+    "name that becomes local",
+)
+APART = (("imported by a child process",), ("data file behind a link",))
+
+
+def batches() -> list[list[str]]:
+    taken = {*ALONE, *(name for group in APART for name in group)}
+    rest = [name for name in CASES if name not in taken]
+    return [[name] for name in ALONE] + [list(group) for group in APART] + [rest]
+
+
+def apply(repo: Path, case: Case) -> None:
     target = repo / case.path
     if not target.exists():
         target.parent.mkdir(exist_ok=True)
         target.write_text(case.new)
     elif not case.old:
         target.unlink()
-    else:
-        assert case.old in target.read_text()
+    elif case.old in target.read_text():
         target.write_text(target.read_text().replace(case.old, case.new, 1))
-    git(repo, "add", "-A")
-    git(repo, "commit", "-q", "-m", "two")
-    plan = select(recorded, repo)
-    broken = failing(repo)
-    assert set(case.fails) <= broken
-    lines = (recorded / "tests.txt").read_text().splitlines()
-    assert {test for test in broken if not covered(test, lines)} == set()
+    else:  # another case of the batch has made the same change
+        assert case.new in target.read_text()
+
+
+class Judged(NamedTuple):
+    """What a case led to: the plan, its lines for pytest, and the tests that its whole batch broke."""
+
+    plan: dict[str, Any]
+    lines: list[str]
+    broken: set[str]
+
+
+@pytest.fixture(scope="module")
+def judged(recorded: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Judged]:
+    repo = tmp_path_factory.mktemp("changed") / "repo"
+    shutil.copytree(recorded / "repo", repo, symlinks=True)
+    plans: dict[Case, tuple[dict[str, Any], list[str]]] = {}
+    found = {}
+    for batch in batches():
+        for name in batch:
+            change = CASES[name]._replace(fails=())
+            if change not in plans:
+                git(repo, "checkout", "-q", "-f", "-B", "change", "main")
+                git(repo, "clean", "-q", "-f", "-d", "-x")
+                apply(repo, change)
+                git(repo, "add", "-A")
+                git(repo, "commit", "-q", "-m", name)
+                plan = select(recorded, repo)
+                plans[change] = plan, (recorded / "tests.txt").read_text().splitlines()
+        git(repo, "checkout", "-q", "-f", "-B", "batch", "main")
+        git(repo, "clean", "-q", "-f", "-d", "-x")
+        for name in batch:
+            apply(repo, CASES[name])
+        broken = failing(repo)
+        for name in batch:
+            found[name] = Judged(*plans[CASES[name]._replace(fails=())], broken)
+    return found
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_broken_tests_are_selected(judged: dict[str, Judged], name: str):
+    plan, lines, broken = judged[name]
+    fails = set(CASES[name].fails)
+    assert fails <= broken
+    assert {test for test in fails if not covered(test, lines)} == set()
     if name not in WIDE:
         assert not plan["full_suite"]
         assert "tests/test_alone.py::test_alone" not in plan["tests"]
+
+
+@pytest.mark.parametrize("batch", batches(), ids=lambda batch: batch[0])
+def test_nothing_else_breaks_that_no_plan_runs(judged: dict[str, Judged], batch: list[str]):
+    lines = [line for name in batch for line in judged[name].lines]
+    # Without its conftest pytest does not even begin, so the configuration's change breaks no test by name.
+    assert judged[batch[0]].broken or batch == ["configuration"]
+    assert {test for test in judged[batch[0]].broken if not covered(test, lines)} == set()
 
 
 def test_no_change_runs_the_baseline_and_nothing_more_is_claimed(recorded: Path):
