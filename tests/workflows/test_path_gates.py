@@ -12,12 +12,14 @@ import urllib.request
 import library
 import pytest
 import yaml
-from test_environment_gate import leave
+from test_deploy import ENFORCED, inputs
+from test_environment_gate import leave, now
 from test_path import records
 from test_pre_promote import ANCHORS, CONFIG, baseline, model, runner  # noqa: F401
 
 from doubles.github import routes_gates  # noqa: F401  (its endpoints register themselves)
-from doubles.rollout_rig import PROXY, free_port, process, wait_for
+from doubles.rollout_rig import DIGEST as ROLLED
+from doubles.rollout_rig import PROXY, free_port, process, proxy_rig, proxy_share, set_faults, wait_for
 
 SHOP = library.ROOT / "examples" / "storefront"
 DIGEST = "sha256:" + "ab" * 32
@@ -309,3 +311,26 @@ def test_a_gate_that_only_observes_lets_an_enforced_path_on(runner, repository, 
     found = run.outputs("gate")
     assert (found["verdict"], found["mode"]) == ("NOT_VERIFIED", "observe")
     assert posted(github) == {}
+
+
+@pytest.mark.parametrize(
+    ("digest", "left"), [(ROLLED, 0), (DIGEST[:-1] + "0", None)], ids=["its own", "another's"]
+)
+def test_the_standing_approval_of_gate_six_covers_exactly_its_rollouts_rollback(
+    runner,  # noqa: F811
+    repository,
+    tmp_path,
+    digest,
+    left,
+):
+    approval = {"deployment": "web", "digest": digest, "environment": "production", "approved_by": "pete"}
+    approval |= {"role": "platform-engineer", "approved_at": now(), "expires_at": "2999-01-01T00:00:00Z"}
+    files = {"standing-approval.json": json.dumps(approval).encode(), "hand-over.json": b"[]"}
+    number = runner.leave_artifact("signalbox-gate-gate-6-1", files)
+    with proxy_rig(tmp_path) as rig:
+        set_faults(rig.canary, errors=0.5)
+        more = {"environment": "production", "standing-approval-id": str(number)}
+        run = runner.call(repository(ENFORCED), "deploy.yml", inputs(rig, **more))
+        found = proxy_share(rig)
+    assert run.result("deploy") == "failure", run.explain()
+    assert (found == 0) is (left == 0), run.explain()
