@@ -4,6 +4,7 @@ import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import library
 import pytest
 
 from doubles.records import bundle, outcome
@@ -113,31 +114,31 @@ def test_a_proposal_that_may_not_be_opened_fails_its_job_and_the_ledger_is_compa
 def test_the_actions_by_themselves(runner, repository, github):
     """gather-outcomes, compact-ledger and refine-policy with what the workflow leaves alone."""
     made = repository({".github/signalbox.yml": POLICY})
-    fetch = [{"run": "git fetch -q origin '+refs/signalbox/*:refs/signalbox/*'"}]
     seed(github)
-    now = "2026-06-01T00:00:00Z"
-    use = {"before": fetch, "permissions": {"contents": "write", "pull-requests": "write"}}
-    given = {"ledger": "git:", "now": now, "github": "none", "days": "10", "github-token": "x"}
-    run = runner.use(made, "gather-outcomes", given, **use)
+    now = {"ledger": "git:", "now": "2026-06-01T00:00:00Z", "github-token": "x"}
+    before = [
+        {"run": "git fetch -q origin '+refs/signalbox/*:refs/signalbox/*'"},
+        step("gather-outcomes", "gathered", {**now, "github": "none", "days": "10"}),
+        step("compact-ledger", "exported", {"ledger": "git:", "export": "all.jsonl"}),
+        {"id": "look", "run": "echo rows=$(wc -l < all.jsonl) >> $GITHUB_OUTPUT"},
+        step("compact-ledger", "compacted", {**now, "retention-days": "120"}),
+        step("compact-ledger", "verified", {"ledger": "git:", "verify": "true"}),
+    ]
+    given = {**now, "since": "2026-05-01", "into": "acme/shop", "propose": "true"}
+    run = runner.use(
+        made,
+        "refine-policy",
+        given,
+        before=before,
+        permissions={"contents": "write", "pull-requests": "write"},
+    )
     assert run.code == 0, run.explain()
-    assert run.outputs("used")["outcomes"] == "0"
-    use["before"] = fetch[:]
-    given = {"ledger": "git:", "now": now, "retention-days": "3", "github-token": "x"}
-    look = [{"id": "look", "run": "echo rows=$(wc -l < all.jsonl) >> $GITHUB_OUTPUT"}]
-    library = run_step("compact-ledger", {"ledger": "git:", "export": "all.jsonl"})
-    checked = run_step("compact-ledger", {"ledger": "git:", "verify": "true"})
-    run = runner.use(made, "compact-ledger", given, after=[checked, library, *look], **use)
-    assert run.code == 0, run.explain()
-    assert "the chain holds" in run.log
+    assert run.outputs("gathered")["outcomes"] == "0"
     assert run.outputs("look")["rows"] == "81"
-    use["before"] = fetch[:]
-    given = {"ledger": "git:", "now": now, "since": "2026-05-01", "into": "acme/shop", "propose": "true"}
-    run = runner.use(made, "refine-policy", given | {"github-token": "x"}, **use)
-    assert run.code == 0, run.explain()
+    assert "41 records (41 new" in run.log, "plans of January are past their time"
+    assert "the chain holds" in run.log
     assert run.outputs("used")["proposals"] == "0"
 
 
-def run_step(action, inputs):
-    import library
-
-    return {"uses": f"{library.NAME}/actions/{action}@{library.REF}", "with": inputs}
+def step(action, ident, inputs):
+    return {"id": ident, "uses": f"{library.NAME}/actions/{action}@{library.REF}", "with": inputs}
