@@ -159,14 +159,13 @@ def test_a_sink_that_never_answers_is_down_in_bounded_time() -> None:
             request("POST", f"http://127.0.0.1:{silent.getsockname()[1]}/", {}, seconds=0.2)
 
 
-@pytest.mark.parametrize("label", ["bad", "clean"])
 def test_a_label_that_comes_late_changes_the_report_and_nothing_that_was_kept(
-    ledger: FolderLedger, tmp_path: Path, label: str
+    ledger: FolderLedger, tmp_path: Path
 ) -> None:
     ledger.record_outcome(outcome(id="o-1", decision="r-a", label="clean", source="time-window"))
     before = {entry.name: entry.raw for entry in ledger.outcomes().entries}
-    late = {"decision": "r-a", "label": label, "source": "manual", "observed_at": "2026-03-09T00:00:00Z"}
+    late = {"decision": "r-a", "label": "bad", "source": "manual", "observed_at": "2026-03-09T00:00:00Z"}
     (tmp_path / "o.json").write_text(json.dumps(late))
     assert call("record_telemetry", "--outcome", "o.json", "--ledger", "ledger", cwd=tmp_path).returncode == 0
     assert before.items() <= {entry.name: entry.raw for entry in ledger.outcomes().entries}.items()
-    assert ("1 observed: 100%" if label == "bad" else "1 observed: 0%") in rate(report("ledger", tmp_path))
+    assert "1 observed: 100%" in rate(report("ledger", tmp_path))
