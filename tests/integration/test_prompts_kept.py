@@ -28,7 +28,7 @@ def repo(tmp_path):
     place = tmp_path / "repo"
     (place / "tests").mkdir(parents=True)
     (place / "shop.py").write_text("def one():\n    return 1\n")
-    (place / "tests/test_shop.py").write_text("def test_one():\n    assert True\n")
+    (place / "tests/test_shop.py").write_text("import shop\ndef test_one():\n    assert shop.one()\n")
     git(place, "init", "-q", "-b", "main")
     git(place, "add", "-A")
     git(place, "commit", "-q", "-m", "one")
