@@ -115,15 +115,13 @@ def gates(folder: Path) -> Iterator[list[Gate]]:
         _answering(DIGEST) as digest,
     ):
         github.add_repository("acme/shop")
-        sha = github.commit("acme/shop", "feature", {"x": "y"})
-        github.add_pull("acme/shop", "feature")
         port = int(github.url.rsplit(":", 1)[1])
         reviewer = {"type": "User", "reviewer": shapes.user(github.request_for("acme/shop"), "ada")}
         rule = {"id": 3, "type": "required_reviewers", "prevent_self_review": True, "reviewers": [reviewer]}
         github.state.repositories["acme/shop"].environments.append(
             {"id": 1, "name": "production", "protection_rules": [rule]}
         )
-        world = World(folder / "world", github, {9: digest, port: port}, sha)
+        world = World(folder / "world", github, {9: digest, port: port})
         here = Scripts(world, failing)
         yield [
             _gate(here, DIGEST, SHA),

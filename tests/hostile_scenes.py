@@ -21,7 +21,6 @@ from signalbox.decision import sha256_hex
 SCRIPTS = sorted(path.stem for path in (ROOT / "scripts").glob("*.py"))
 SHA = "a" * 40
 DIGEST = "sha256:" + "b" * 64
-ID = "00000000-0000-4000-8000-000000000001"
 NOWHERE = "http://127.0.0.1:9"
 MORE = '{"commands":[{"command":"false","suite":"s","tests":[]}],"files":[],"functions":[]}'
 METRICS = "http://127.0.0.1:9/metrics"
@@ -69,7 +68,7 @@ WRITES = frozenset(
             "evidence",
         ),
         *("standing-approval", "folder", "approval", "approvals", "write-baseline", "work", "add-trailers"),
-        *("promptfoo",),
+        *("promptfoo", "metrics-out"),
     }
 )
 

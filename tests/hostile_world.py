@@ -28,7 +28,7 @@ from unittest import mock
 
 import hostile
 import msgspec
-from hostile_scenes import DIGEST, ID, MORE, SHA, Scene, execute
+from hostile_scenes import DIGEST, MORE, SHA, Scene, execute
 
 from doubles.records import bundle, decision
 from signalbox.decision import Reason, Subject, canonical
@@ -70,11 +70,12 @@ class World:
 
     ``ports`` are the doubles that can be reached: by the port that a script asks for, the one that answers,
     or -1 for no answer in time.
-    ``sha`` stands wherever a scene or a file says ``SHA``.
+    The world's last commit is the head of the double's branch ``feature`` and of its one pull request; it
+    stands wherever a scene says ``SHA``.
     """
 
-    def __init__(self, root: Path, github: Any, ports: dict[int, int], sha: str) -> None:
-        self.root, self.github, self.ports, self.sha = root, github, ports, sha
+    def __init__(self, root: Path, github: Any, ports: dict[int, int]) -> None:
+        self.root, self.github, self.ports = root, github, ports
         self._mutated: set[Path] = set()
         self.work = root / "a" / "b" / "c" / "d" / "e" / "f" / "work"
         self.temp = root / "temp"
@@ -204,6 +205,7 @@ class World:
         (self.root / "a" / "etc").mkdir(parents=True)
         (self.root / "a" / "etc" / "passwd").write_text("canary:x:0:0\n")
         work = self.work
+        self.sha = self._repository(work)
         subject = Subject(repository="acme/shop", commit=self.sha, digest=DIGEST, environment="production")
         reason = (Reason(code="because", text="a reason"),)
 
@@ -213,19 +215,13 @@ class World:
             )
 
         plan = {"suites": [], "tests": [], "full_suite": True, "estimated_minutes": 1.0, "reasons": []}
-        chosen = bundle("test-plan", id=ID, verdict="full", subject=subject, outputs={"test_plan": plan})
         files: dict[str, str | bytes] = {
-            ".github/signalbox.yml": POLICY,
-            "app/price.py": "def total(a, b):\n    return a * b\n",
-            "tests/test_price.py": "import app.price as p\ndef test_six():\n    assert p.total(2, 3) == 6\n",
-            "tests/test_other.py": "def test_other():\n    assert True\n",
             "reports/unit.xml": JUNIT,
             "reports/counts.json": '{"total": 2, "passed": 1, "failed": 1, "skipped": 0}',
             "block.json": made("promotion", "block"),
             "review.json": _of_no_evidence(subject),
             "rollback.json": made("rollout", "rollback", outputs={"deployment": "web"}),
             "plan.json": made("test-plan", "full", outputs={"test_plan": plan}),
-            f"plans/test-plan-{ID}.json": chosen,
             "bundle.json": bundle("promotion", verdict="block", subject=subject),
             "history.json": '{"tests/test_price.py::test_total": 0.1}',
             "policy.yaml": "spec: {policy: {semver: {range: 0.1.0}}}\n",
@@ -307,6 +303,20 @@ class World:
             path = work / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        self._records(work)
+
+    def _repository(self, work: Path) -> str:
+        """Two commits, the second of which is the pull request's; its id."""
+        files = {
+            ".github/signalbox.yml": POLICY,
+            "app/price.py": "def total(a, b):\n    return a * b\n",
+            "tests/test_price.py": "import app.price as p\ndef test_six():\n    assert p.total(2, 3) == 6\n",
+            "tests/test_other.py": "def test_other():\n    assert True\n",
+        }
+        for name, content in files.items():
+            path = work / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(content)
         run = ["git", "-C", str(work), "-c", "user.name=Ada", "-c", "user.email=ada@example.com"]
         quiet: dict[str, Any] = {"check": True, "capture_output": True}
         subprocess.run([*run[:3], "init", "-q", "-b", "main"], **quiet)
@@ -314,9 +324,14 @@ class World:
         subprocess.run([*run, "commit", "-q", "-m", "first"], **quiet)
         (work / "app/price.py").write_text("def total(a, b):\n    return b * a\n")
         subprocess.run([*run, "commit", "-q", "-a", "-m", "second"], **quiet)
-        self._records(work)
+        bare = self.github.state.git("acme/shop").folder
+        subprocess.run([*run, "push", "-q", str(bare), "HEAD:refs/heads/feature"], **quiet)
+        self.github.add_pull("acme/shop", "feature")
+        found = subprocess.run([*run, "rev-parse", "HEAD"], check=True, capture_output=True, text=True)
+        return found.stdout.strip()
 
     def _records(self, work: Path) -> None:
+        """A ledger with a decision, a work item that was begun, and the plan of the pull request."""
         from signalbox.ledger import open_ledger
 
         ledger = open_ledger("ledger", repo=work, run="1-1")
@@ -324,13 +339,17 @@ class World:
         os.chdir(work)
         try:
             ledger.record(bundle("promotion", verdict="block"), trusted=True)
-            begin = {"WHAT": "begin", "FOLDER": "begun", "WORK_ITEM": "ABC-1"}
-            environ = {f"SIGNALBOX_{name}": value for name, value in begin.items()}
-            argv = mock.patch.object(sys, "argv", ["record_phase.py"])
-            given = mock.patch.dict(os.environ, environ)
-            with given, argv, redirect_stdout(io.StringIO()), suppress(SystemExit):
-                execute("record_phase")
+            for script, options in (
+                ("record_phase", {"WHAT": "begin", "FOLDER": "begun", "WORK_ITEM": "ABC-1"}),
+                ("select_tests", {"BASE": "HEAD~1", "BUNDLES": "plans"}),
+            ):
+                environ = {f"SIGNALBOX_{name}": value for name, value in options.items()}
+                given = mock.patch.dict(os.environ, environ | {"GITHUB_REPOSITORY": "acme/shop"})
+                argv = mock.patch.object(sys, "argv", [f"{script}.py"])
+                with given, argv, redirect_stdout(io.StringIO()), suppress(SystemExit):
+                    execute(script)
             assert (work / "begun/state.json").is_file()
+            assert len(list((work / "plans").iterdir())) == 1
         finally:
             os.chdir(here)
 

@@ -21,11 +21,9 @@ def world(tmp_path_factory):
     folder = tmp_path_factory.mktemp("hostile")
     with GitHubDouble(folder / "github") as github, metrics() as port:
         github.add_repository("acme/shop")
-        made = github.commit("acme/shop", "feature", {"x": "y"})
-        github.add_pull("acme/shop", "feature")
         github.add_run("acme/shop", id=1, approvals=[])
         answers = int(github.url.rsplit(":", 1)[1])
-        yield World(folder / "world", github, {9: port, answers: answers}, made)
+        yield World(folder / "world", github, {9: port, answers: answers})
 
 
 def files_of(scene, world):

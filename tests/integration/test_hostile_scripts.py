@@ -25,11 +25,9 @@ def world(tmp_path_factory):
     folder = tmp_path_factory.mktemp("hostile")
     with GitHubDouble(folder / "github") as github, metrics() as port:
         github.add_repository("acme/shop")
-        made = github.commit("acme/shop", "feature", {"x": "y"})
-        github.add_pull("acme/shop", "feature")
         github.add_run("acme/shop", id=1, approvals=[])
         answers = int(github.url.rsplit(":", 1)[1])
-        yield World(folder / "world", github, {9: port, answers: answers}, made)
+        yield World(folder / "world", github, {9: port, answers: answers})
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +43,7 @@ def shares():
     """The strings that each input is given: all of them, or in turn one.
 
     The options that all scripts share, and the runner's variables, are read by the same few lines for all:
-    of those every fourth has its turn.
+    of those every eighth has its turn.
     """
     names = sorted(STRINGS)
     if EVERYTHING:
@@ -53,7 +51,7 @@ def shares():
     kept = []
     for number, one in enumerate(INPUTS):
         shared = one.name in hostile_scenes.COMMON or one.name.startswith("env:")
-        if not shared or number % 4 == 0:
+        if not shared or number % 8 == 0:
             kept.append((one, [names[len(kept) % len(names)]]))
     return kept
 

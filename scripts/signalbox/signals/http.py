@@ -34,6 +34,8 @@ def new_session(token: str = "") -> Any:
     import requests
     from requests.adapters import HTTPAdapter
 
+    if not (token.isascii() and token.isprintable()):
+        raise InputError("the token holds characters that no token has", where="the bearer token")
     session = requests.Session()
     session.headers["User-Agent"] = "signalbox"
     if token:
