@@ -4,7 +4,7 @@ usage: mutation.py [--rooms decision stats promotion gates judge] [--sample N] [
 
 A mutant is one change of the code: a comparison, a boolean operator, a condition negated, an operator of
 arithmetic, a number, a truth value. For each, exactly those unit tests run that execute its line; a mutant
-that no test reaches counts as survived. It runs in a process of its own that is ended after a minute, which
+that no test reaches counts as survived. It runs in a process of its own that is ended after four minutes, which
 counts as noticed. Printed are the share of mutants noticed, by room, and its 95 % interval (Clopper-Pearson).
 Nothing on disk is changed: the mutated module is compiled in memory.
 """
@@ -33,7 +33,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 LIBRARY = ROOT / "scripts" / "signalbox"
-LIMIT_SECONDS = 60
+LIMIT_SECONDS = 240
 ROOMS = {
     "decision": ["decision"],
     "stats": ["stats"],
