@@ -38,7 +38,7 @@ def repo(tmp_path: Path) -> Path:
     git(place, "add", "-A")
     git(place, "commit", "-q", "-m", "one")
     (place / "shop.py").write_text(f"def one():\n    return connect('{SECRET}')\n")
-    (place / "big.txt").write_text("filler of this line\n" * 9000)
+    (place / "big.txt").write_text(("filler of this line " * 300 + "\n") * 30)
     git(place, "commit", "-q", "-a", "-m", "two")
     return place
 
