@@ -208,7 +208,11 @@ def test_an_event_runs_the_gate_and_its_promotion_elsewhere_gets_the_status(
 ):
     """By the door: the payload names commit and digest, every address is a variable of the repository."""
     made = repository({**FILES, "evals/baseline.json": baseline})
-    tested = made.git("rev-parse", "HEAD")
+    # The candidate brings an easier suite; what counts is that of the branch the event runs on.
+    easier = json.loads(json.dumps(CONFIG).replace("says all is well", "says anything"))
+    made.branch("candidate")
+    tested = made.commit("easier", {"evals/promptfooconfig.yaml": yaml.safe_dump(easier)})
+    made.git("checkout", "-q", "main")
     github.add_repository("acme/clusters")
     github.commit("acme/clusters", "main", {POLICY_PATH: FILES[POLICY_PATH]})
     head = github.commit("acme/clusters", "promote", {POLICY_PATH: f"digest: {DIGEST} # tested\n"})
