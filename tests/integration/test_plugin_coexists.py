@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import plugin_on_this_python
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -189,3 +190,8 @@ def test_code_that_warns_about_its_caller_at_import_still_names_the_caller(tmp_p
     )
     done = record(place)
     assert done.returncode == 0, done.stdout
+
+
+def test_a_small_suite_is_recorded_whole_on_this_python():
+    """Also what a child's program itself is: the interpreter opens it before there is any frame."""
+    assert plugin_on_this_python.run([]) == []

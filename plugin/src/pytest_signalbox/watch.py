@@ -188,7 +188,8 @@ class Watch:
             path = args[0]
             if path.__class__ is int:
                 return
-            if _by_machinery(sys._getframe(1)):
+            # Without a caller it is the interpreter itself, which opens the program it is to run.
+            if _by_machinery(sys._getframe().f_back):
                 return
             if kind == "linked":
                 self._link_made(path, args[1])
