@@ -73,7 +73,10 @@ class Recorded:
         self.tests: dict[str, set[str]] = {}
         self.held: dict[str, dict[str, list[str]]] = {}
         self.troubles: list[object] = []
-        processes = [[json.loads(line) for line in path.open()] for path in folder.glob("raw-*.jsonl")]
+        processes = [
+            [json.loads(line) for line in path.read_text().splitlines()]
+            for path in folder.glob("raw-*.jsonl")
+        ]
         roots = {lines[0]["parent"]: lines for lines in processes if lines[0]["parent"]}
         for lines in processes:
             self._read(lines, roots)
