@@ -19,6 +19,7 @@ from selection_peers import options, record_testmon, with_peer
 from selection_project import About, Project, chosen, environment
 
 CONFIG = '[tool.pytest.ini_options]\npythonpath = ["."]\n'
+EVERY = "*"
 PEERS_WORLDS = 1  # the peers see so many of the worlds
 
 
@@ -91,6 +92,7 @@ def _row(world: World, with_peers: bool) -> Row:
     lines = (world.folder / "tests.txt").read_text().splitlines()
     run = chosen(decision, known)
     caught = {test for test in failed if test in run or _named(test, lines)}
+    caught |= {EVERY} & failed if run == known else set()
     row: Row = {
         "failed": len(failed),
         "missed": sorted(failed - caught),
@@ -121,7 +123,9 @@ def _failing(world: World) -> list[str]:
     if not store.exists():
         store.parent.mkdir(parents=True, exist_ok=True)
         try:
-            failed: list[str] = sorted(world.pytest(FAILED_LIMIT="6").failed)
+            run = world.pytest(FAILED_LIMIT="6")
+            # Where pytest does not even begin, every test is broken.
+            failed = sorted(run.failed) or ([EVERY] if run.code not in (0, 1, 5) else [])
         except subprocess.TimeoutExpired:
             failed = []
         store.write_text(json.dumps(failed))

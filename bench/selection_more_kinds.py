@@ -161,7 +161,6 @@ _made(
     },
     ("pkg/shade/__init__.py", "", "def get():\n    return N1\n"),
     ("tests/pkg.py", "", "shade = None\n"),
-    ("tests/json.py", "", "raise RuntimeError\n"),
 )
 _made(
     "deleted module",
