@@ -15,7 +15,7 @@ import msgspec
 Blocks = frozenset[int]
 Resumed = tuple[tuple[int, Blocks], ...]
 Compare = Callable[[str, str, str, bytes], tuple[Blocks, tuple[str, ...], bool, Resumed] | None]
-"""(path, old blob, new blob, packed starts) → (changed blocks, symbols, import time, resumed); None: all of it.
+"""(path, old blob, new blob, packed starts) → (changed blocks, symbols, import time, resumed), or None: all.
 
 ``resumed``: (first block, other blocks) of changed generators; who executed others without the first went on
 with one that was begun elsewhere, and counts as changed.
