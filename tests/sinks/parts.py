@@ -18,7 +18,7 @@ from pathlib import Path
 
 CACHE = Path(__file__).resolve().parents[2] / ".cache" / "sinks"
 MLFLOW = "3.17.2"
-COLLECTOR = "0.163.0"
+COLLECTOR = "0.162.0"
 _PARTS = ("otelcol", "exporter/debugexporter", "receiver/otlpreceiver")
 _SECONDS = 1500
 _MAIN = """
