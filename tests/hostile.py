@@ -279,6 +279,6 @@ def problems_of_markdown(page: str) -> list[str]:
     for line in re.sub(r"<code>.*?</code>", "", text).split("\n"):
         if re.match(rf" {{0,3}}#+\s.*{FORGED}", line):
             found.append("a heading")
-    if page.count("<!-- signalbox:") > 1:
+    if text.count("<!-- signalbox:") > 1:
         found.append("a second marker")
     return found

@@ -5,8 +5,8 @@ usage: mutation.py [--rooms decision stats promotion gates judge] [--sample N] [
 A mutant is one change of the code: a comparison, a boolean operator, a condition negated, an operator of
 arithmetic, a number, a truth value. For each, exactly those unit tests run that execute its line; a mutant
 that no test reaches counts as survived. It runs in a process of its own that is ended after four minutes,
-which counts as noticed. Printed are the share of mutants noticed, by room, and its 95 % interval
-(Clopper-Pearson). Nothing on disk is changed: the mutated module is compiled in memory.
+which counts as noticed. Printed are the share noticed, by room, and its 95 % interval (Clopper-Pearson).
+Nothing on disk is changed: the mutated module is compiled in memory.
 """
 
 from __future__ import annotations
