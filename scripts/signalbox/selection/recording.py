@@ -119,6 +119,10 @@ class _Process:
                 self._all.root = str(head["root"])
             self._all.processes += 1
             for line in file:
+                # The last line of a process that was killed while it wrote: then it has no end either, and
+                # whoever started it is always selected.
+                if not line.endswith("\n"):
+                    return
                 yield json.loads(line)
 
     def _trouble(self, code: str, text: str) -> None:
