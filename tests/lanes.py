@@ -42,10 +42,10 @@ LANES = (
     Lane(
         "integration",
         "real git, real Prometheus, real HAProxy, a real registry, PyPI projects",
-        ("tests/integration", "-n", "3", "--dist", "loadfile"),
+        ("tests/integration", "-n", "4", "--dist", "loadfile"),
         ("git", "prometheus", "haproxy", "docker-registry"),
     ),
-    Lane("workflows", "every workflow and action under act", ("tests/workflows", "-n", "2"), ("node",)),
+    Lane("workflows", "every workflow and action under act", ("tests/workflows", "-n", "3"), ("node",)),
     Lane(
         "cluster",
         "a real Kubernetes API: every adapter, and the controllers that could be built",

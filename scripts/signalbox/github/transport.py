@@ -40,7 +40,7 @@ class Transport:
         *,
         timeout: int = 30,
         retry: Retry | None = None,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], object] | None = None,
         clock: Callable[[], float] = time.time,
         jitter: Callable[[], float] = random.random,
     ) -> None:
@@ -48,7 +48,8 @@ class Transport:
         self.signed = bool(token)
         self._timeout = timeout
         self._retry = retry or Retry()
-        self._sleep, self._clock, self._jitter = sleep, clock, jitter
+        # Looked up when it is made: a default bound at import could no longer be replaced by a test.
+        self._sleep, self._clock, self._jitter = sleep or time.sleep, clock, jitter
         self._waited = 0.0
         # the token lives in this closure only: no attribute, so nothing can print it
         self._connect: Callable[[], Any] = lambda: _connect(self.api, token, timeout)
